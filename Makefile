@@ -1,0 +1,32 @@
+# `make` lists what one can do here.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PYTHON ?= python3
+INSTALLED := .venv/.installed
+
+.PHONY: help repro test lock
+
+help:
+	@echo "make repro  install into .venv, then run the whole experiment (dvc repro)"
+	@echo "make test   install into .venv, then run linter, type checker and all tests"
+	@echo "make lock   renew requirements.lock from pyproject.toml (needs uv)"
+
+repro: $(INSTALLED)
+	dvc repro
+
+test: $(INSTALLED)
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest
+
+lock:
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" -o requirements.lock
+
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit( \
+		f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""The stages of the pipeline: one module per DVC stage, and the rooms they call."""

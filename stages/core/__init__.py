@@ -1,0 +1,1 @@
+"""What a trial is: its parameters, data, network, initial values and key."""

@@ -1,0 +1,94 @@
+"""The trial cache: a content-addressed store of finished trials, shared by all of a checkout.
+
+An entry is a folder <key>/<epochs> that appears whole, by one rename, or not at all. It carries the
+SHA-256 of each of its files, so that what was damaged later is noticed, and trained again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock
+
+_MANIFEST = "manifest.json"
+
+
+class TrialCache:
+    """Finished trials under `root`, found by trial key and number of epochs."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @classmethod
+    def of_checkout(cls) -> "TrialCache":
+        """The cache of this checkout.
+
+        DVC names the original checkout in DVC_ROOT, also where it runs an experiment in a
+        temporary copy of it, so that all experiments share one cache.
+        """
+        return cls(Path(os.environ.get("DVC_ROOT", ".")) / "data" / "cache")
+
+    def find(self, key: str, epochs: int) -> dict[str, bytes] | None:
+        """The files of an entry, by name; None where there is none or it is damaged.
+
+        A damaged entry is reported on stderr and removed.
+        """
+        entry = self._entry(key, epochs)
+        try:
+            manifest = json.loads((entry / _MANIFEST).read_bytes())
+            files = {name: (entry / name).read_bytes() for name in manifest}
+            damaged = [name for name, digest in manifest.items() if digest != _sha256(files[name])]
+        except FileNotFoundError as missing:
+            if not entry.exists():
+                return None
+            damaged = [Path(missing.filename).name]
+        except (ValueError, AttributeError):
+            damaged = [_MANIFEST]
+        if damaged:
+            print(
+                f"trial cache: {entry} is damaged ({', '.join(damaged)}); it is trained again",
+                file=sys.stderr,
+            )
+            shutil.rmtree(entry, ignore_errors=True)
+            return None
+        return files
+
+    def store(self, key: str, epochs: int, files: dict[str, bytes]) -> None:
+        """Add an entry; where another process was first, its equal entry stays."""
+        entry = self._entry(key, epochs)
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._root, prefix="unfinished-") as scratch:
+            fresh = Path(scratch) / "entry"
+            fresh.mkdir()
+            manifest = {name: _sha256(content) for name, content in files.items()}
+            for name, content in {**files, _MANIFEST: json.dumps(manifest).encode()}.items():
+                _write_durably(fresh / name, content)
+            try:
+                fresh.rename(entry)
+            except OSError:
+                if not entry.exists():
+                    raise
+
+    def lock(self, key: str) -> BaseFileLock:
+        """The lock of a trial: who holds it trains it. It falls free when its process dies."""
+        locks = self._root / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(locks / f"{key}.lock", thread_local=False)
+
+    def _entry(self, key: str, epochs: int) -> Path:
+        return self._root / key[:2] / key / str(epochs)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

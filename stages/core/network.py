@@ -1,0 +1,113 @@
+"""The multilayer perceptron as one flat vector of parameters, for one network or for many.
+
+An optimiser step over K networks is one pass over one vector. `Layout` says where each layer's
+weights and biases lie in it, views the vector as layers, and splits it into named tensors.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+ALIGNMENT = 16
+"""Floats in a cache line, and in an AVX-512 register.
+
+Matrix and optimiser kernels add in another order where a matrix starts or ends within a register.
+Every matrix of every network starts at a multiple of this many floats and is filled up with zeros
+to one, so that a network's bits do not depend on its place among others."""
+
+
+def aligned(length: int) -> int:
+    """The least multiple of ALIGNMENT that is not below `length`."""
+    return -(-length // ALIGNMENT) * ALIGNMENT
+
+
+class Layer(NamedTuple):
+    """One layer of K networks: views into the flat vector, of parameters or of gradients."""
+
+    weight: Tensor  # (K, out, in)
+    bias: Tensor  # (K, out)
+
+
+@dataclass(frozen=True)
+class _Segment:
+    name: str
+    shape: tuple[int, ...]
+    stored_shape: tuple[int, ...]  # `shape`, hidden units filled up
+    start: int
+
+    @property
+    def stored(self) -> int:
+        return aligned(prod(self.stored_shape))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parameters of a perceptron with `sizes` units, inputs and outputs included.
+
+    The flat vector of K networks holds segment after segment (fc1.weight, fc1.bias, fc2.weight, …),
+    and in each segment network after network. Hidden layers are filled up with units whose weights
+    are zero; they pass nothing on, so their gradients are zero too and they stay as they are.
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def stored_sizes(self) -> tuple[int, ...]:
+        """`sizes` with hidden units filled up to a multiple of ALIGNMENT."""
+        inputs, *hidden, outputs = self.sizes
+        return (inputs, *map(aligned, hidden), outputs)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each named tensor of one network, in order."""
+        return {s.name: s.shape for s in self._segments}
+
+    @property
+    def length(self) -> int:
+        """Floats that one network takes in the flat vector."""
+        return self._segments[-1].start + self._segments[-1].stored
+
+    @cached_property
+    def _segments(self) -> list[_Segment]:
+        segments: list[_Segment] = []
+        pairs = zip(pairwise(self.sizes), pairwise(self.stored_sizes), strict=True)
+        for number, ((fan_in, fan_out), (stored_in, stored_out)) in enumerate(pairs, start=1):
+            for name, shape, stored_shape in (
+                ("weight", (fan_out, fan_in), (stored_out, stored_in)),
+                ("bias", (fan_out,), (stored_out,)),
+            ):
+                start = segments[-1].start + segments[-1].stored if segments else 0
+                segments.append(_Segment(f"fc{number}.{name}", shape, stored_shape, start))
+        return segments
+
+    def layers(self, flat: Tensor) -> list[Layer]:
+        """View the flat vector (K * length,) as layers; writing to a view writes to the vector."""
+        views = [self._view(flat, s) for s in self._segments]
+        return [Layer(*pair) for pair in zip(views[::2], views[1::2], strict=True)]
+
+    def pack(self, networks: list[dict[str, Tensor]]) -> Tensor:
+        """Lay K networks, each a dict of named tensors, into one flat vector (K * length,)."""
+        flat = torch.zeros(len(networks) * self.length)
+        for s in self._segments:
+            for view, network in zip(self._view(flat, s), networks, strict=True):
+                view[tuple(map(slice, s.shape))] = network[s.name]
+        return flat
+
+    def unpack(self, flat: Tensor) -> list[dict[str, Tensor]]:
+        """The inverse of `pack`: copies of the named tensors of each network."""
+        views = {s.name: (self._view(flat, s), tuple(map(slice, s.shape))) for s in self._segments}
+        return [
+            {name: view[k][part].clone() for name, (view, part) in views.items()}
+            for k in range(flat.numel() // self.length)
+        ]
+
+    def _view(self, flat: Tensor, s: _Segment) -> Tensor:
+        """One segment of all K networks (K, *s.stored_shape)."""
+        k = flat.numel() // self.length
+        rows = flat[k * s.start :][: k * s.stored].view(k, s.stored)
+        return rows[:, : prod(s.stored_shape)].view(k, *s.stored_shape)

@@ -1,0 +1,78 @@
+"""A trial: one network trained once. What determines it, its key, and the trials of a sweep."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+
+from stages.core.dataset import CLASSES, IMAGE_SHAPE
+from stages.core.params import Params
+
+_SIGMA_DIGITS = 8
+"""Significant digits of a sigma. A sweep of 25 points and one of 13 compute their common sigmas by
+different roundings; cut to 8 digits they are the same number, and the same trial."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything about a training run that a user chooses."""
+
+    sizes: tuple[int, ...]  # units of each layer, inputs and outputs included
+    sigma: float
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    seed: int
+    replicate: int
+
+    @property
+    def name(self) -> str:
+        """A folder name, unique within a sweep."""
+        return f"sigma-{self.sigma:.{_SIGMA_DIGITS}g}-replicate-{self.replicate}"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything else that determines a result's bits."""
+
+    torch: str  # version
+    device: str  # "cpu" or "cuda"
+    device_model: str  # matrix kernels, and with them roundings, are chosen by it
+    code: str  # fingerprint of the source that computes a trial
+    data: str  # digest of the images and labels
+
+
+def sweep_trials(params: Params) -> list[Trial]:
+    """The trials that `params` asks for: replicate by replicate, in each by rising sigma."""
+    return [
+        Trial(
+            sizes=(math.prod(IMAGE_SHAPE), *params.model.hidden, CLASSES),
+            sigma=sigma,
+            learning_rate=params.train.lr,
+            batch_size=params.train.batch_size,
+            epochs=params.train.epochs,
+            seed=params.sweep.seed,
+            replicate=replicate,
+        )
+        for replicate in range(params.sweep.replicates)
+        for sigma in sweep_sigmas(params)
+    ]
+
+
+def sweep_sigmas(params: Params) -> list[float]:
+    """Log-spaced from sigma_min to sigma_max; a sweep of one point is sigma_min alone."""
+    low, high = math.log10(params.sweep.sigma_min), math.log10(params.sweep.sigma_max)
+    intervals = max(params.sweep.num_points - 1, 1)
+    exponents = [low + (high - low) * i / intervals for i in range(params.sweep.num_points)]
+    return [float(f"{10**exponent:.{_SIGMA_DIGITS}g}") for exponent in exponents]
+
+
+def trial_key(trial: Trial, provenance: Provenance) -> str:
+    """SHA-256 (hex) of all that determines a trial's course, its length excepted.
+
+    Trials that differ in `epochs` alone share a key: the shorter is the beginning of the longer.
+    """
+    course = asdict(trial)
+    del course["epochs"]
+    canonical = json.dumps({"trial": course, "provenance": asdict(provenance)}, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

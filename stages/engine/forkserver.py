@@ -1,0 +1,16 @@
+"""The process that training processes are forked from: it imports torch once, for all of them.
+
+This module itself imports nothing heavy, so that a door can start the server first thing and do its
+own imports meanwhile.
+"""
+
+import multiprocessing
+import multiprocessing.forkserver
+
+context = multiprocessing.get_context("forkserver")
+
+
+def warm_up() -> None:
+    """Start the server; it goes on importing while the caller returns."""
+    context.set_forkserver_preload(["stages.engine.worker"])
+    multiprocessing.forkserver.ensure_running()

