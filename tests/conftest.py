@@ -4,15 +4,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 
 from stages.core.dataset import Dataset, is_complete
 from stages.core.trial import Trial
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SMALL = {
+    "train": {"epochs": 2, "batch_size": 64, "lr": 0.001},
+    "sweep": {"sigma_min": 0.001, "sigma_max": 1.0, "num_points": 3, "replicates": 1, "seed": 0},
+}
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +70,49 @@ def trial() -> Trial:
         seed=0,
         replicate=0,
     )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
+    """A folder with the small data set as data/raw."""
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    for split, part in (("train", "train"), ("t10k", "test")):
+        images = getattr(small_dataset, f"{part}_images")
+        write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
+        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(small_dataset, f"{part}_labels"))
+    return tmp_path
+
+
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    shape = np.array(array.shape, ">u4").tobytes()
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + shape + array.tobytes())
+
+
+def write_params(workspace: Path, **changes: Any) -> None:
+    """The shipped parameters made small, then changed: `sweep={"num_points": 5}`."""
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    for section, values in [*SMALL.items(), *changes.items()]:
+        params[section].update(values)
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def start_stage(workspace: Path, stage: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment.pop("DVC_ROOT", None)
+    return subprocess.Popen(
+        [sys.executable, "-m", f"stages.{stage}"],
+        cwd=workspace,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_stage(workspace: Path, stage: str) -> tuple[str, str]:
+    """Run a stage to its good end; what it printed to stdout and to stderr."""
+    process = start_stage(workspace, stage)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return output, errors

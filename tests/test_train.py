@@ -10,65 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import yaml
-from numpy.typing import NDArray
 
-from stages.core.dataset import Dataset
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-SMALL = {
-    "train": {"epochs": 2, "batch_size": 64, "lr": 0.001},
-    "sweep": {"sigma_min": 0.001, "sigma_max": 1.0, "num_points": 3, "replicates": 1, "seed": 0},
-}
-
-
-def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    shape = np.array(array.shape, ">u4").tobytes()
-    path.write_bytes(bytes([0, 0, 8, array.ndim]) + shape + array.tobytes())
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
-    raw = tmp_path / "data" / "raw"
-    raw.mkdir(parents=True)
-    for split in ("train", "t10k"):
-        part = "train" if split == "train" else "test"
-        images = getattr(small_dataset, f"{part}_images")
-        write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
-        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(small_dataset, f"{part}_labels"))
-    return tmp_path
-
-
-def write_params(workspace: Path, **changes: Any) -> None:
-    """The shipped parameters made small, then changed: `sweep={"num_points": 5}`."""
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    for section, values in [*SMALL.items(), *changes.items()]:
-        params[section].update(values)
-    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
-
-
-def start(workspace: Path, stage: str = "train") -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    environment.pop("DVC_ROOT", None)
-    return subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}"],
-        cwd=workspace,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from tests.conftest import REPOSITORY, run_stage, start_stage, write_params
 
 
 def train(workspace: Path, **changes: Any) -> tuple[str, str]:
     """Run the stage to its end; what it printed to stdout and to stderr."""
     write_params(workspace, **changes)
-    process = start(workspace)
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    return output, errors
+    return run_stage(workspace, "train")
 
 
 def models(workspace: Path) -> dict[str, bytes]:
@@ -145,7 +95,7 @@ def test_record_says_what_was_trained_on_what(workspace: Path) -> None:
 def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -> None:
     long = {"sweep": {"num_points": 20}, "train": {"epochs": 150}, "runtime": {"workers": 1}}
     write_params(workspace, **long)
-    process = start(workspace)
+    process = start_stage(workspace, "train")
     wait_until(lambda: len(entries(workspace)) >= 5)
     children = process_family(process.pid)
     assert children
@@ -167,7 +117,7 @@ def process_family(pid: int) -> list[int]:
 
 def test_ctrl_c_ends_in_one_line(workspace: Path) -> None:
     write_params(workspace, sweep={"num_points": 20}, train={"epochs": 150})
-    process = start(workspace)
+    process = start_stage(workspace, "train")
     wait_until(lambda: len(entries(workspace)) >= 1)
     children = process_family(process.pid)
     for child in (process.pid, *children):
@@ -180,7 +130,7 @@ def test_ctrl_c_ends_in_one_line(workspace: Path) -> None:
 
 def test_a_killed_worker_ends_in_one_line(workspace: Path) -> None:
     write_params(workspace, sweep={"num_points": 20}, train={"epochs": 150})
-    process = start(workspace)
+    process = start_stage(workspace, "train")
     wait_until(lambda: len(entries(workspace)) >= 1)
     for child in process_family(process.pid)[1:]:
         os.kill(child, signal.SIGKILL)
@@ -204,7 +154,7 @@ def test_a_damaged_entry_is_reported_and_trained_again(workspace: Path) -> None:
 
 def test_two_sweeps_at_once_train_no_trial_twice(workspace: Path, tmp_path: Path) -> None:
     write_params(workspace, sweep={"num_points": 20}, train={"epochs": 100})
-    both = [start(workspace), start(workspace)]
+    both = [start_stage(workspace, "train") for _ in range(2)]
     outputs = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     trained = [
@@ -261,7 +211,7 @@ def test_a_full_disk_ends_in_one_line_and_keeps_what_was_finished(workspace: Pat
 
 def test_missing_data_is_one_line(tmp_path: Path) -> None:
     write_params(tmp_path)
-    process = start(tmp_path)
+    process = start_stage(tmp_path, "train")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors.count("\n") == 1
@@ -273,7 +223,7 @@ def test_missing_data_is_one_line(tmp_path: Path) -> None:
 )
 def test_cuda_without_a_device_is_one_line(workspace: Path) -> None:
     write_params(workspace, runtime={"device": "cuda"})
-    process = start(workspace)
+    process = start_stage(workspace, "train")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors == "train: runtime.device = cuda: there is no CUDA device here; use cpu or auto\n"

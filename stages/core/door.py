@@ -1,5 +1,6 @@
 """What all doors share: how a stage ends when it cannot go on."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,17 @@ def clear_exit(stage: str, on_interrupt: str = "interrupted") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"{stage}: {on_interrupt}", file=sys.stderr)
-        sys.exit(130)
+        _end(f"{stage}: {on_interrupt}", 130)
     except InputError as error:
-        sys.exit(f"{stage}: {error}")
+        _end(f"{stage}: {error}", 1)
     except OSError as error:
-        sys.exit(f"{stage}: {error.strerror or error}: {error.filename or Path.cwd()}")
+        where = error.filename or f"in {Path.cwd()}"
+        _end(f"{stage}: {error.strerror or error}: {where}", 1)
+
+
+def _end(line: str, code: int) -> None:
+    """Exit at once: Python's own way out would wait for a training process to finish its group."""
+    print(line, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -7,7 +7,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 
 from stages.core.dataset import Dataset
@@ -22,19 +24,26 @@ def local_executor(
 ) -> Iterator[tuple[Executor, Callable[[], int]]]:
     """An executor for `worker.train`, and a function that counts epochs ended since its last call.
 
-    Leaving it by an exception ends the processes at once.
+    The function raises BrokenProcessPool if a process died. Leaving by an exception does not wait
+    for the processes; they end with their parent.
     """
     ended = context.SimpleQueue()
-    with ProcessPoolExecutor(
-        workers, context, _start_worker, (dataset, provenance, ended)
-    ) as executor:
-        try:
-            yield executor, lambda: _drain(ended)
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise
+    executor = ProcessPoolExecutor(workers, context, _start_worker, (dataset, provenance, ended))
+    seen: set[BaseProcess] = set()
+
+    def ended_epochs() -> int:
+        # The pool notices a death by itself, except in the middle of handing over a result.
+        seen.update(multiprocessing.active_children())
+        if any(process.exitcode is not None for process in seen):
+            raise BrokenProcessPool
+        return _drain(ended)
+
+    try:
+        yield executor, ended_epochs
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
 
 
 def _drain(counts: "SimpleQueue[int]") -> int:

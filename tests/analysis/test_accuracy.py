@@ -1,0 +1,80 @@
+"""The answers of a sweep, for the usual and the unusual cases."""
+
+from collections.abc import Sequence
+from math import nan
+
+import pytest
+
+from stages.analysis.accuracy import accuracy_points, summarize
+from stages.core.records import EpochRecord, Record
+
+
+def record(
+    sigma: float, accuracies: Sequence[float], replicate: int = 0, diverged: bool = False
+) -> Record:
+    loss = nan if diverged else 0.1
+    history = [
+        EpochRecord(epoch, loss, accuracy / 2, loss, accuracy)
+        for epoch, accuracy in enumerate(accuracies, 1)
+    ]
+    return Record(sigma, replicate, diverged, 1.0, history)
+
+
+def summary_of(accuracy: dict[float, float]) -> dict[str, float | int]:
+    records = [record(sigma, [value]) for sigma, value in accuracy.items()]
+    return summarize(accuracy_points(records, 3), records, 3)
+
+
+def test_final_accuracy_is_the_mean_of_the_last_epochs() -> None:
+    [point] = accuracy_points([record(0.1, [0.2, 0.6, 0.7, 0.8])], 3)
+    assert point.test_accuracy == pytest.approx(0.7)
+    assert point.train_accuracy == pytest.approx(0.35)
+    assert point.first_epoch_test_accuracy == 0.2
+    assert point.standard_error is None
+
+
+def test_fewer_epochs_than_final_ones_are_all_averaged() -> None:
+    [point] = accuracy_points([record(0.1, [0.2, 0.6])], 3)
+    assert point.test_accuracy == pytest.approx(0.4)
+
+
+def test_replicates_are_averaged_with_their_standard_error() -> None:
+    records = [record(0.1, [a], r) for r, a in enumerate([0.90, 0.92, 0.97])]
+    [point] = accuracy_points(records, 1)
+    assert point.test_accuracy == pytest.approx(0.93)
+    # Deviations -0.03, -0.01, 0.04: variance 0.0026 / 2, over 3 replicates.
+    assert point.standard_error == pytest.approx((0.0026 / 2 / 3) ** 0.5)
+    assert point.n == 3
+
+
+def test_window_is_the_unbroken_range_around_the_best() -> None:
+    summary = summary_of({0.001: 0.975, 0.01: 0.9, 0.1: 0.972, 1.0: 0.98, 10.0: 0.8})
+    assert (summary["best_sigma"], summary["best_accuracy"]) == (1.0, 0.98)
+    assert (summary["window_low"], summary["window_high"]) == (0.1, 1.0)
+    assert summary["window_decades"] == 1.0
+    assert summary["accuracy_at_sigma_min"] == 0.975
+    assert summary["accuracy_at_sigma_max"] == 0.8
+
+
+def test_one_sigma_is_its_own_window() -> None:
+    summary = summary_of({0.1: 0.9})
+    assert summary["window_low"] == summary["window_high"] == summary["best_sigma"] == 0.1
+    assert summary["window_decades"] == 0
+
+
+def test_best_at_an_end_keeps_the_window_inside_the_sweep() -> None:
+    summary = summary_of({0.1: 0.98, 1.0: 0.975, 10.0: 0.5})
+    assert (summary["window_low"], summary["window_high"]) == (0.1, 1.0)
+
+
+def test_chance_and_divergence_are_counted_by_trial() -> None:
+    records = [
+        record(0.1, [0.1135]),
+        record(0.1, [0.122], 1),
+        record(1.0, [0.13]),
+        record(10.0, [0.0980], diverged=True),
+    ]
+    summary = summarize(accuracy_points(records, 1), records, 1)
+    assert summary["trials"] == 4
+    assert summary["trials_at_chance"] == 3
+    assert summary["trials_diverged"] == 1

@@ -1,0 +1,92 @@
+"""A clone of this repository in which real `dvc` commands run on real MNIST."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A working copy and the environment of its commands."""
+
+    path: Path
+    environment: dict[str, str]
+
+    def run(self, *command: str, succeeds: bool = True) -> str:
+        """Run a command; what it printed, stdout and stderr together."""
+        result = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (result.returncode == 0) == succeeds, result.stdout
+        return result.stdout
+
+    def dvc(self, *arguments: str, succeeds: bool = True) -> str:
+        return self.run(sys.executable, "-m", "dvc", *arguments, succeeds=succeeds)
+
+    def repro(self, *overrides: str) -> str:
+        """`dvc repro` after setting parameters, each as `section.name=value`."""
+        if overrides:
+            self.set_params(*overrides)
+        return self.dvc("repro")
+
+    def set_params(self, *overrides: str) -> None:
+        """Edit params.yaml line by line, as a user does."""
+        lines = (self.path / "params.yaml").read_text().splitlines()
+        for override in overrides:
+            name, value = override.partition("=")[::2]
+            key = name.partition(".")[2]
+            lines = [
+                f"  {key}: {value}" if ln.strip().startswith(f"{key}:") else ln for ln in lines
+            ]
+        (self.path / "params.yaml").write_text("\n".join(lines) + "\n")
+
+
+def make_clone(path: Path, mnist_dir: Path) -> Clone:
+    """Copy what git tracks or would track here, as a repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (REPOSITORY / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, path / name)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "MNIST_DIR": str(mnist_dir),
+        "GIT_AUTHOR_NAME": "test",
+        "GIT_AUTHOR_EMAIL": "test@example.org",
+        "GIT_COMMITTER_NAME": "test",
+        "GIT_COMMITTER_EMAIL": "test@example.org",
+    }
+    clone = Clone(path, environment)
+    clone.run("git", "init", "-q")
+    clone.run("git", "add", "-A")
+    clone.run("git", "commit", "-qm", "clone")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clone:
+    """One clone for all tests of a module, with the sweep of 3 sigmas and 1 epoch done."""
+    clone = make_clone(tmp_path_factory.mktemp("clone"), mnist_dir)
+    output = clone.repro("train.epochs=1", "sweep.num_points=3")
+    assert "3 trials: 0 reused, 3 to train" in output
+    return clone

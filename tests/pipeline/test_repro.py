@@ -1,0 +1,116 @@
+"""What `dvc repro` runs again, and what of it is trained: real DVC on real MNIST."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import Clone
+
+STAGES = ["download", "train", "aggregate", "plot"]
+
+
+def stages_run(output: str) -> list[str]:
+    return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new, 1))
+
+
+@pytest.fixture(autouse=True)
+def unchanged(clone: Clone) -> None:
+    """Each test starts from the finished sweep of 3 sigmas."""
+    clone.run("git", "checkout", "-q", "stages")
+    clone.set_params("train.epochs=1", "sweep.num_points=3", "report.histogram_bins=80")
+    clone.dvc("repro")
+
+
+def test_three_sigmas_learn_real_mnist(clone: Clone) -> None:
+    with (clone.path / "metrics" / "accuracy.csv").open() as file:
+        accuracy = [float(row["test_accuracy"]) for row in csv.DictReader(file)]
+    assert len(accuracy) == 3
+    assert accuracy[0] > 0.85
+    assert accuracy[1] > 0.90
+    assert 0.2 < accuracy[2] < 0.8
+    summary = json.loads((clone.path / "metrics" / "summary.json").read_text())
+    assert summary["trials"] == 3
+    for picture in ("accuracy_vs_sigma.png", "weight_histograms.png"):
+        assert (clone.path / "plots" / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_repro_again_does_nothing(clone: Clone) -> None:
+    assert stages_run(clone.repro()) == []
+
+
+def test_other_bins_run_aggregate_and_plot_only(clone: Clone) -> None:
+    assert stages_run(clone.repro("report.histogram_bins=40")) == ["aggregate", "plot"]
+    with (clone.path / "metrics" / "histograms.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 3 * 40
+
+
+def test_a_denser_sweep_trains_only_its_new_sigmas_and_going_back_none(clone: Clone) -> None:
+    assert "5 trials: 3 reused, 2 to train" in clone.repro("sweep.num_points=5")
+    going_back = clone.repro("sweep.num_points=3")
+    assert "Stage 'train' is cached" in going_back
+    assert "to train" not in going_back
+
+
+def test_a_comment_in_plot_retrains_nothing(clone: Clone) -> None:
+    with (clone.path / "stages" / "plot.py").open("a") as file:
+        file.write("# a comment\n")
+    assert stages_run(clone.repro()) == ["plot"]
+
+
+def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
+    with (clone.path / "stages" / "engine" / "trainer.py").open("a") as file:
+        file.write("# a comment\n")
+    assert "3 trials: 3 reused, 0 to train" in clone.repro()
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("engine/trainer.py", "ADAM_EPSILON = 1e-8", "ADAM_EPSILON = 1e-7"),
+        ("core/seeding.py", "parameters", "noise of parameters"),
+        ("core/dataset.py", "0.1307", "0.1308"),
+        ("core/network.py", "ALIGNMENT = 16", "ALIGNMENT = 32"),
+    ],
+)
+def test_other_training_code_retrains_everything(
+    clone: Clone, module: str, old: str, new: str
+) -> None:
+    before = (clone.path / "metrics" / "accuracy.csv").read_text()
+    replace_in(clone.path / "stages" / module, old, new)
+    assert "3 trials: 0 reused, 3 to train" in clone.repro()
+    replace_in(clone.path / "stages" / module, new, old)
+    assert "to train" not in clone.repro()
+    assert (clone.path / "metrics" / "accuracy.csv").read_text() == before
+
+
+def test_runtime_settings_run_nothing(clone: Clone) -> None:
+    assert stages_run(clone.repro("runtime.workers=1")) == []
+
+
+def test_a_refused_parameter_is_one_line_and_loses_nothing(clone: Clone) -> None:
+    weights = sorted((clone.path / "data" / "models").glob("*/weights.safetensors"))
+    before = [path.read_bytes() for path in weights]
+    clone.set_params("sweep.num_points=0")
+    output = clone.dvc("repro", succeeds=False)
+    [line] = [line for line in output.splitlines() if "num_points" in line]
+    assert "sweep.num_points = 0: must be greater than or equal to 1" in line
+    assert "Traceback" not in output
+    clone.set_params("sweep.num_points=3")
+    clone.dvc("checkout")
+    assert [path.read_bytes() for path in weights] == before
+    assert stages_run(clone.repro()) == []
+
+
+def test_an_experiment_with_a_number_in_scientific_notation_runs(clone: Clone) -> None:
+    clone.run("git", "add", "-A")
+    clone.run("git", "commit", "-qm", "finished sweep")
+    output = clone.dvc("exp", "run", "--temp", "-S", "sweep.sigma_min=1e-05")
+    assert "3 trials: 1 reused, 2 to train" in output

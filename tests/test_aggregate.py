@@ -1,0 +1,95 @@
+"""The aggregate door, held against the files that the train door made."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from tests.conftest import run_stage, start_stage, write_params
+
+
+def rows(workspace: Path, name: str) -> list[dict[str, str]]:
+    with (workspace / "metrics" / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def aggregated(workspace: Path) -> Path:
+    write_params(workspace, sweep={"num_points": 3, "replicates": 2})
+    run_stage(workspace, "train")
+    run_stage(workspace, "aggregate")
+    return workspace
+
+
+def test_metrics_follow_from_the_trials(aggregated: Path) -> None:
+    models = aggregated / "data" / "models"
+    accuracy = rows(aggregated, "accuracy.csv")
+    assert [float(row["sigma"]) for row in accuracy] == pytest.approx([0.001, 10**-1.5, 1.0])
+    for row in accuracy:
+        finals = [
+            np.mean([epoch["test_accuracy"] for epoch in record["history"]])
+            for record in (json.loads(p.read_bytes()) for p in models.glob("*/trial.json"))
+            if record["trial"]["sigma"] == float(row["sigma"])
+        ]
+        assert len(finals) == int(row["n"]) == 2
+        assert float(row["test_accuracy"]) == pytest.approx(np.mean(finals))
+        assert float(row["standard_error"]) == pytest.approx(abs(finals[0] - finals[1]) / 2)
+    best = max(accuracy, key=lambda row: float(row["test_accuracy"]))
+    summary = json.loads((aggregated / "metrics" / "summary.json").read_text())
+    assert summary["best_sigma"] == float(best["sigma"])
+    assert summary["trials"] == 6
+    history = rows(aggregated, "history.csv")
+    assert len(history) == 3 * 2 * 2
+    assert {row["epoch"] for row in history} == {"1", "2"}
+
+
+def test_histograms_count_every_parameter_over_its_own_range(aggregated: Path) -> None:
+    histograms = rows(aggregated, "histograms.csv")
+    for sigma in {row["sigma"] for row in histograms}:
+        bins = [row for row in histograms if row["sigma"] == sigma]
+        assert len(bins) == 80
+        assert sum(int(row["count"]) for row in bins) == 2 * 109_386
+        weights = [
+            tensor
+            for folder in (aggregated / "data" / "models").glob(
+                f"sigma-{float(sigma):.8g}-replicate-*"
+            )
+            for tensor in load_file(folder / "weights.safetensors").values()
+        ]
+        width = float(bins[1]["bin_center"]) - float(bins[0]["bin_center"])
+        assert float(bins[0]["bin_center"]) - width / 2 == pytest.approx(
+            min(w.min() for w in weights), rel=1e-4
+        )
+        assert float(bins[-1]["bin_center"]) + width / 2 == pytest.approx(
+            max(w.max() for w in weights), rel=1e-4
+        )
+
+
+def test_points_of_another_sweep_are_not_counted(aggregated: Path) -> None:
+    write_params(aggregated, sweep={"num_points": 2})
+    run_stage(aggregated, "aggregate")
+    assert [float(row["sigma"]) for row in rows(aggregated, "accuracy.csv")] == [0.001, 1.0]
+
+
+def test_overflow_becomes_valid_json_and_an_empty_cell(workspace: Path) -> None:
+    write_params(
+        workspace, sweep={"sigma_min": 1e6, "sigma_max": 1e6, "num_points": 1}, train={"lr": 1e38}
+    )
+    run_stage(workspace, "train")
+    run_stage(workspace, "aggregate")
+    text = (workspace / "metrics" / "summary.json").read_text()
+    summary = json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
+    assert summary["trials_diverged"] == 1
+    assert rows(workspace, "history.csv")[-1]["test_loss"] == ""
+
+
+def test_a_missing_trial_is_one_line(workspace: Path) -> None:
+    write_params(workspace)
+    process = start_stage(workspace, "aggregate")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.count("\n") == 1
+    assert "data/models/sigma-0.001-replicate-0" in errors

@@ -1,0 +1,373 @@
+"""The plot door on small metrics files, and the templates of `dvc plots` under real DVC."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from stages.analysis.accuracy import Point, accuracy_points, summarize
+from stages.core.dataset import CHANCE_ACCURACY
+from stages.core.records import EpochRecord, Record
+from stages.figures import accuracy_vs_sigma, weight_histograms
+from stages.figures.style import house_style
+from stages.figures.weight_histograms import Histogram
+from tests.conftest import REPOSITORY, run_stage, start_stage
+
+TEMPLATES = REPOSITORY / ".dvc" / "plots"
+PLOTS = {
+    "accuracy_vs_sigma": ("metrics/accuracy.csv", "sigma", "test_accuracy"),
+    "learning_curves": ("metrics/history.csv", "epoch", "test_accuracy"),
+    "weight_distributions": ("metrics/histograms.csv", "bin_center", "count"),
+}
+SIGMAS = [1e-4, 1e-2, 1.0]
+PNGS = ["accuracy_vs_sigma.png", "weight_histograms.png"]
+
+Accuracy = Callable[[float, int], float]
+
+
+def peaked(sigma: float, replicate: int) -> float:
+    """Best at 0.01, at chance two decades off, and a little other in each replicate."""
+    return max(CHANCE_ACCURACY, 0.95 - 0.5 * abs(np.log10(sigma) + 2)) - 0.005 * replicate
+
+
+def sweep(
+    sigmas: list[float], accuracy: Accuracy, replicates: int, diverged: frozenset[float]
+) -> list[Record]:
+    return [
+        Record(
+            sigma,
+            replicate,
+            sigma in diverged,
+            1.0,
+            [
+                EpochRecord(epoch, 1.0, final, 1.0, final - 0.02 * (2 - epoch))
+                for epoch in (1, 2)
+                for final in [accuracy(sigma, replicate)]
+            ],
+        )
+        for replicate in range(replicates)
+        for sigma in sigmas
+    ]
+
+
+def accuracy_figure(
+    sigmas: list[float],
+    accuracy: Accuracy = peaked,
+    replicates: int = 1,
+    diverged: frozenset[float] = frozenset(),
+) -> tuple[Axes, list[str], list[str]]:
+    """The axes of the figure, the labels of its legend, and the sentences below its title."""
+    records = sweep(sigmas, accuracy, replicates, diverged)
+    points = accuracy_points(records, 1)
+    summary = summarize(points, records, 1)
+    with house_style():
+        axes = accuracy_vs_sigma.accuracy_vs_sigma(points, summary).axes[0]
+    sentences = accuracy_vs_sigma.findings(points, summary)
+    return axes, axes.get_legend_handles_labels()[1], sentences
+
+
+def write_metrics(
+    folder: Path, sigmas: list[float], accuracy: Accuracy = peaked, replicates: int = 1
+) -> Path:
+    """Write `folder`/metrics as aggregate does; weights are normal with sigma."""
+    metrics = folder / "metrics"
+    metrics.mkdir(exist_ok=True)
+    records = sweep(sigmas, accuracy, replicates, frozenset())
+    points = accuracy_points(records, 1)
+    (metrics / "summary.json").write_text(json.dumps(summarize(points, records, 1)))
+    write_csv(metrics / "accuracy.csv", [asdict(point) for point in points])
+    write_csv(
+        metrics / "history.csv",
+        [
+            {"sigma": record.sigma, "replicate": record.replicate, **asdict(epoch)}
+            for record in records
+            for epoch in record.history
+        ],
+    )
+    write_csv(
+        metrics / "histograms.csv",
+        [
+            {"sigma": h.sigma, "bin_center": center, "count": int(count)}
+            for h in map(normal_histogram, sigmas)
+            for center, count in zip(h.centers, h.counts, strict=True)
+        ],
+    )
+    return folder
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def normal_histogram(sigma: float, deviation: float | None = None) -> Histogram:
+    values = np.random.default_rng(0).normal(size=5000) * (deviation or sigma)
+    counts, edges = np.histogram(values, 20)
+    return Histogram(sigma, (edges[:-1] + edges[1:]) / 2, counts.astype(np.float64))
+
+
+def plotted(folder: Path) -> list[bytes]:
+    """Plot; the bytes of the two PNG files."""
+    _, errors = run_stage(folder, "plot")
+    assert errors == ""
+    return [(folder / "plots" / name).read_bytes() for name in PNGS]
+
+
+@pytest.mark.parametrize(
+    ("sigmas", "accuracy", "replicates"),
+    [
+        pytest.param(SIGMAS, peaked, 1, id="sweep"),
+        pytest.param(SIGMAS, peaked, 3, id="replicates"),
+        pytest.param([0.05], peaked, 1, id="one sigma"),
+        pytest.param(SIGMAS, lambda *_: CHANCE_ACCURACY, 1, id="all at chance"),
+    ],
+)
+def test_both_pictures_show_something(
+    tmp_path: Path, sigmas: list[float], accuracy: Accuracy, replicates: int
+) -> None:
+    plotted(write_metrics(tmp_path, sigmas, accuracy, replicates))
+    for name in PNGS:
+        pixels = imread(tmp_path / "plots" / name)[..., :3]
+        assert pixels.shape[1] == 1440
+        assert pixels.shape[0] >= 900
+        colored = np.ptp(pixels, axis=2) > 0.2  # neither paper, ink nor grid
+        assert colored.sum() > 500
+
+
+def test_same_numbers_make_the_same_bytes_and_other_numbers_others(tmp_path: Path) -> None:
+    first = plotted(write_metrics(tmp_path, SIGMAS))
+    assert plotted(tmp_path) == first
+    for ours, theirs in zip(plotted(write_metrics(tmp_path, SIGMAS[:2])), first, strict=True):
+        assert ours != theirs
+
+
+@pytest.mark.parametrize("name", ["summary.json", "accuracy.csv", "histograms.csv"])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "no such file"), ("", "dvc repro"), ("sigma\n0.1\n", "dvc repro")],
+    ids=["missing", "empty", "other columns"],
+)
+def test_a_bad_metrics_file_is_one_line_and_no_picture(
+    tmp_path: Path, name: str, content: str | None, complaint: str
+) -> None:
+    path = write_metrics(tmp_path, SIGMAS) / "metrics" / name
+    path.unlink() if content is None else path.write_text(content)
+    process = start_stage(tmp_path, "plot")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.count("\n") == 1
+    assert errors.startswith(f"plot: metrics/{name}: ")
+    assert complaint in errors
+    assert not (tmp_path / "plots").exists()
+
+
+def test_the_door_loads_neither_torch_nor_pyplot() -> None:
+    program = "import sys, stages.plot; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert not {"torch", "pydantic", "dvc", "matplotlib.pyplot"} & set(run.stdout.split())
+
+
+def test_legend_names_what_is_drawn_and_nothing_else() -> None:
+    _, labels, _ = accuracy_figure(SIGMAS)
+    assert not any("diverged" in label or "±" in label for label in labels)
+    assert any("11.35 %" in label for label in labels)
+    axes, labels, _ = accuracy_figure(SIGMAS, replicates=3, diverged=frozenset([1.0]))
+    assert any("diverged" in label for label in labels)
+    assert any("mean of 3 ± standard error" in label for label in labels)
+    (bars,) = axes.containers
+    assert len(bars.get_children()[-1].get_segments()) == len(SIGMAS)  # type: ignore[attr-defined]
+
+
+def test_best_and_window_are_named_with_their_numbers() -> None:
+    flat_on_the_left: Accuracy = lambda sigma, _: 0.95 if sigma < 0.1 else 0.5  # noqa: E731
+    for accuracy, best, window in (
+        (peaked, "best: σ = 0.01, 95.0 %", "σ = 0.01 alone"),
+        (flat_on_the_left, "best: σ = 0.0001, 95.0 %", "up to σ = 0.01"),
+    ):
+        axes, labels, _ = accuracy_figure(SIGMAS, accuracy)
+        assert best in [text.get_text() for text in axes.texts]
+        assert f"within 1 point of the best: {window}" in labels
+
+
+def test_no_best_and_no_window_where_all_is_chance() -> None:
+    axes, labels, sentences = accuracy_figure(SIGMAS, lambda *_: CHANCE_ACCURACY)
+    assert sentences == ["No network of this sweep does better than chance."]
+    assert not any("best" in text for text in [*labels, *(t.get_text() for t in axes.texts)])
+
+
+def test_sentences_appear_only_where_they_are_true() -> None:
+    def said(sigmas: list[float], accuracy: Accuracy, replicates: int = 1) -> str:
+        return " ".join(accuracy_figure(sigmas, accuracy, replicates)[2])
+
+    assert "textbook" not in said(SIGMAS, peaked)
+    rescued = said(SIGMAS, lambda sigma, _: 0.974 if sigma < 0.1 else 0.2)
+    assert "Against the textbook, σ = 0.0001 reaches 97.4 %." in rescued
+    assert "textbook" not in said([0.01, 0.1], lambda *_: 0.974)
+    assert "end of the sweep" in said(SIGMAS, lambda sigma, _: 0.5 + sigma / 10)
+    assert "end of the sweep" not in said(SIGMAS, peaked)
+    assert "noise" in said(SIGMAS, peaked)
+    assert "noise" not in said(SIGMAS, peaked, replicates=2)
+
+
+def test_histogram_sentences_tell_learned_from_kept_scales() -> None:
+    learned = [normal_histogram(1e-4, 0.08), normal_histogram(1e-2, 0.09)]
+    kept = [normal_histogram(1.0), normal_histogram(10.0)]
+    between = normal_histogram(0.1, 0.15)
+    first, second = weight_histograms.findings([*learned, between, *kept])
+    assert first.startswith("Up to σ = 0.01, ")
+    assert "0.08 to 0.09" in first
+    assert second.startswith("From σ = 1 on, ")
+    assert weight_histograms.findings([between]) == []
+
+
+def test_outlines_keep_the_counts_and_the_range() -> None:
+    histogram = normal_histogram(0.5)
+    assert len(histogram.edges) == 21
+    np.testing.assert_allclose(np.diff(histogram.edges), np.diff(histogram.centers)[0])
+    with house_style():
+        whole, own = weight_histograms.weight_histograms([histogram]).axes
+    for axes, reach in ((whole, histogram.reach), (own, 1.0)):
+        (outline,) = axes.patches
+        counts, edges, _ = outline.get_data()  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(counts, histogram.counts)
+        assert np.abs(edges).max() == pytest.approx(reach)
+        assert axes.get_xlim() == pytest.approx((-reach, reach))
+
+
+def test_parameters_that_all_overflowed_leave_an_empty_outline() -> None:
+    empty = Histogram(1e6, np.linspace(0.05, 0.95, 10), np.zeros(10))
+    assert empty.deviation == 0
+    with house_style():
+        weight_histograms.weight_histograms([normal_histogram(1.0), empty])
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1e-4, 10), (1e-4, 1e-3), (0.05, 0.0501), (1e-30, 1e30), (0.3, 0.3)]
+)
+def test_tick_labels_do_not_overlap(low: float, high: float) -> None:
+    sigmas = [low, high] if high > low else [low]
+    axes, _, _ = accuracy_figure(sigmas, lambda *_: 0.9)
+    with house_style():
+        distributions = weight_histograms.weight_histograms([*map(normal_histogram, sigmas)])
+    for figure in (axes.get_figure(), distributions):
+        assert isinstance(figure, Figure)
+        for boxes in tick_label_boxes(figure):
+            assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def tick_label_boxes(figure: Figure) -> Iterator[list[Any]]:
+    """For each x axis, the boxes of its visible tick labels from left to right, at least two."""
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:
+        if axes.get_label() != "<colorbar>":
+            low, high = sorted(axes.get_xlim())
+            boxes = [
+                tick.label1.get_window_extent()
+                for tick in axes.xaxis.get_major_ticks()
+                if low <= tick.get_loc() <= high and tick.label1.get_text()
+            ]
+            assert len(boxes) >= 2
+            yield sorted(boxes, key=lambda box: box.x0)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Each template as `dvc plots diff` fills it for a workspace of three sigmas and its HEAD."""
+    folder = tmp_path_factory.mktemp("dvc")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "GIT_"))}
+
+    def run(*command: str) -> str:
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    run("git", "init", "-q")
+    run(sys.executable, "-m", "dvc", "init", "-q")
+    shutil.copytree(TEMPLATES, folder / ".dvc" / "plots")
+    plots = [
+        {template: {"template": template, "x": x, "y": {file: y}}}
+        for template, (file, x, y) in PLOTS.items()
+    ]
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"plots": plots}))
+    write_metrics(folder, [0.02, 0.2], replicates=2)
+    run("git", "add", ".")
+    run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "two sigmas")
+    write_metrics(folder, SIGMAS)
+    shown = json.loads(run(sys.executable, "-m", "dvc", "plots", "diff", "HEAD", "--json"))
+    assert "errors" not in shown
+    return {name: plot["content"] for name, (plot,) in shown["data"].items()}
+
+
+def test_every_template_is_tried_here() -> None:
+    assert {path.stem for path in TEMPLATES.glob("*.json")} == set(PLOTS)
+
+
+@pytest.mark.parametrize("template", PLOTS)
+def test_dvc_fills_every_anchor_and_tells_revisions_apart(
+    filled: dict[str, dict[str, Any]], template: str
+) -> None:
+    spec = filled[template]
+    assert {row["rev"] for row in spec["data"]["values"]} == {"workspace", "HEAD"}
+    without_data = json.dumps({**spec, "data": {**spec["data"], "values": []}})
+    assert "<DVC_METRIC_" not in without_data
+    assert '"field": "rev"' in without_data
+
+
+@pytest.mark.parametrize("template", PLOTS)
+def test_template_uses_only_fields_that_exist(
+    filled: dict[str, dict[str, Any]], template: str
+) -> None:
+    spec = filled[template]
+    columns = set(spec["data"]["values"][0])
+    assert set(spec["data"]["format"]["parse"]) <= columns
+    made = set(values_of(spec["transform"], "as"))
+    text = json.dumps(values_of(spec, "calculate") + values_of(spec, "filter"))
+    read = {*values_of(spec, "field"), *re.findall(r"datum\.(\w+)", text)}
+    assert read
+    assert read <= columns | made
+
+
+def values_of(node: Any, key: str) -> list[str]:
+    """All strings under `key` anywhere in `node`, without the data."""
+    if isinstance(node, list):
+        return [value for item in node for value in values_of(item, key)]
+    if not isinstance(node, dict):
+        return []
+    here = [node[key]] if isinstance(node.get(key), str) else []
+    inside = [value for k, v in node.items() if k != "values" for value in values_of(v, key)]
+    return here + inside
+
+
+def test_template_draws_the_chance_level(filled: dict[str, dict[str, Any]]) -> None:
+    (rule,) = (layer for layer in filled["accuracy_vs_sigma"]["layer"] if "data" in layer)
+    assert rule["data"]["values"] == [{"percent": pytest.approx(100 * CHANCE_ACCURACY)}]
+
+
+def test_points_survive_the_way_through_accuracy_csv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stages.plot import read_points
+
+    monkeypatch.chdir(write_metrics(tmp_path, SIGMAS, replicates=2))
+    expected: list[Point] = accuracy_points(sweep(SIGMAS, peaked, 2, frozenset()), 1)
+    assert read_points() == expected
