@@ -1,0 +1,183 @@
+"""Accuracy against sigma: where networks learn, how soon, and where they do not."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stages.analysis.accuracy import WINDOW_DISTANCE, Point
+from stages.core.dataset import CHANCE_ACCURACY
+from stages.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    SKY,
+    VERMILION,
+    heading,
+    label_sigmas,
+    new_figure,
+    sigma_label,
+)
+
+SMALL_SIGMA, LARGE_SIGMA = 1e-3, 1.0
+"""Beyond these a textbook expects no learning: far off the 0.05 to 0.18 of Glorot and of He."""
+
+_LABEL_HEIGHT, _TOP = 106, 112
+"""In percent: the label of the best stands above all curves, within the axes."""
+
+
+def accuracy_vs_sigma(points: Sequence[Point], summary: Mapping[str, float]) -> Figure:
+    """Draw the sweep; `points` by rising sigma, `summary` as `summarize` makes it of them."""
+    figure = new_figure(height=6)
+    axes = figure.subplots()
+    _scale_axes(axes, points)
+    _draw_curves(axes, points)
+    _draw_chance(axes)
+    _draw_diverged(axes, points)
+    if not _all_at_chance(summary):
+        _draw_window(axes, points, summary)
+        _draw_best(axes, summary)
+    heading(axes, "Accuracy against the scale of initialisation", findings(points, summary))
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def findings(points: Sequence[Point], summary: Mapping[str, float]) -> list[str]:
+    """What the numbers say against expectation, and how far to trust them."""
+    if _all_at_chance(summary):
+        return ["No network of this sweep does better than chance."]
+    lowest, highest = points[0], points[-1]
+    halfway = (CHANCE_ACCURACY + summary["best_accuracy"]) / 2
+    rescued = [
+        f"σ = {sigma_label(point.sigma)} reaches {_percent(point.test_accuracy)}"
+        for point, extreme in (
+            (lowest, lowest.sigma <= SMALL_SIGMA),
+            (highest, highest.sigma >= LARGE_SIGMA),
+        )
+        if extreme and point.test_accuracy > halfway
+    ]
+    sentences = []
+    if rescued:
+        sentences.append(f"Against the textbook, {' and '.join(rescued)}.")
+    if len(points) > 1 and summary["best_sigma"] in (lowest.sigma, highest.sigma):
+        sentences.append("The best lies at an end of the sweep: a wider one may find better.")
+    if len(points) > 1 and all(point.n == 1 for point in points):
+        sentences.append("With one network for each σ, a few tenths of a point can be noise.")
+    return sentences
+
+
+def _all_at_chance(summary: Mapping[str, float]) -> bool:
+    return summary["trials_at_chance"] == summary["trials"]
+
+
+def _scale_axes(axes: Axes, points: Sequence[Point]) -> None:
+    low, high = points[0].sigma, points[-1].sigma
+    margin = (high / low) ** 0.03 if high > low else 3
+    axes.set_xscale("log")
+    axes.set_xlim(low / margin, high * margin)
+    label_sigmas(axes.xaxis, low, high)
+    axes.set_xlabel("σ, standard deviation of all initial weights and biases (log scale)")
+    axes.set_ylim(0, _TOP)
+    axes.set_yticks(range(0, 101, 10))
+    axes.set_ylabel("accuracy (%)")
+
+
+def _draw_curves(axes: Axes, points: Sequence[Point]) -> None:
+    sigma = [point.sigma for point in points]
+    test = [100 * point.test_accuracy for point in points]
+    train = [100 * point.train_accuracy for point in points]
+    first = [100 * point.first_epoch_test_accuracy for point in points]
+    error = [100 * (point.standard_error or 0) for point in points]
+    replicates = max(point.n for point in points)
+    spread = f", mean of {replicates} ± standard error" if replicates > 1 else ""
+    axes.plot(
+        sigma,
+        test,
+        "o-",
+        color=BLUE,
+        linewidth=2,
+        markersize=5,
+        zorder=3,
+        label=f"test, at the end{spread}",
+    )
+    if replicates > 1:
+        axes.errorbar(sigma, test, error, fmt="none", ecolor=BLUE, capsize=3)
+    axes.plot(sigma, first, "s--", color=SKY, markersize=4, label="test, after the first epoch")
+    axes.plot(
+        sigma, train, "^:", color=GREY, markersize=3, linewidth=1, label="training, at the end"
+    )
+
+
+def _draw_window(axes: Axes, points: Sequence[Point], summary: Mapping[str, float]) -> None:
+    low, high = summary["window_low"], summary["window_high"]
+    if low == high:
+        extent = f"σ = {sigma_label(low)} alone"
+    elif (low, high) == (points[0].sigma, points[-1].sigma):
+        extent = "the whole sweep"
+    elif low == points[0].sigma:
+        extent = f"up to σ = {sigma_label(high)}"
+    elif high == points[-1].sigma:
+        extent = f"from σ = {sigma_label(low)} on"
+    else:
+        extent = f"σ = {sigma_label(low)} to {sigma_label(high)}"
+    axes.axvspan(
+        low,
+        high,
+        color=GREEN,
+        alpha=0.13,
+        label=f"within {100 * WINDOW_DISTANCE:g} point of the best: {extent}",
+    )
+
+
+def _draw_chance(axes: Axes) -> None:
+    axes.axhline(
+        100 * CHANCE_ACCURACY,
+        color=GREY,
+        linestyle="dashdot",
+        linewidth=1,
+        label=f"chance, {100 * CHANCE_ACCURACY:.4g} %: always answering 1",
+    )
+
+
+def _draw_diverged(axes: Axes, points: Sequence[Point]) -> None:
+    diverged = [point for point in points if point.diverged]
+    if diverged:
+        axes.plot(
+            [point.sigma for point in diverged],
+            [100 * point.test_accuracy for point in diverged],
+            "X",
+            color=INK,
+            markersize=10,
+            zorder=4,
+            label="with a network that diverged",
+        )
+
+
+def _draw_best(axes: Axes, summary: Mapping[str, float]) -> None:
+    sigma, accuracy = summary["best_sigma"], summary["best_accuracy"]
+    axes.plot(
+        sigma,
+        100 * accuracy,
+        "*",
+        color=VERMILION,
+        markeredgecolor="white",
+        markersize=18,
+        zorder=5,
+    )
+    across = axes.transAxes.inverted().transform(axes.transData.transform((sigma, 0)))[0]
+    side, x = ("left", 0) if across < 0.2 else ("right", 1) if across > 0.8 else ("center", 0.5)
+    axes.annotate(
+        f"best: σ = {sigma_label(sigma)}, {_percent(accuracy)}",
+        (sigma, 100 * accuracy),
+        (sigma, _LABEL_HEIGHT),
+        color=VERMILION,
+        weight="bold",
+        ha=side,
+        va="center",
+        arrowprops={"arrowstyle": "-", "color": VERMILION, "relpos": (x, 0)},
+    )
+
+
+def _percent(accuracy: float) -> str:
+    return f"{100 * accuracy:.1f} %"
