@@ -13,7 +13,7 @@ from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.histograms import parameter_histogram
 from stages.core.door import clear_exit
 from stages.core.params import read_params
-from stages.core.records import Record, read_parameters, read_record
+from stages.core.records import RECORD, Record, parse_record, read_parameters
 from stages.core.trial import sweep_trials
 
 MODELS, METRICS = Path("data/models"), Path("metrics")
@@ -23,7 +23,7 @@ def main() -> None:
     """Write summary.json, accuracy.csv, history.csv and histograms.csv."""
     params = read_params()
     folders = [MODELS / trial.name for trial in sweep_trials(params)]
-    records = [read_record(folder) for folder in folders]
+    records = [parse_record((folder / RECORD).read_bytes()) for folder in folders]
     points = accuracy_points(records, params.report.final_epochs)
     METRICS.mkdir(exist_ok=True)
     summary = summarize(points, records, params.report.final_epochs)

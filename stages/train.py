@@ -5,6 +5,7 @@ Finished trials come from the trial cache, only the others are trained.
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from stages.core.dataset import read_dataset
 from stages.core.door import InputError, clear_exit
 from stages.core.params import read_params
 from stages.core.records import RECORD, WEIGHTS
-from stages.core.trial import sweep_trials, trial_key
+from stages.core.trial import Trial, sweep_trials
 from stages.engine.forkserver import warm_up
 
 RAW, MODELS = Path("data/raw"), Path("data/models")
@@ -22,20 +23,30 @@ RAW, MODELS = Path("data/raw"), Path("data/models")
 def main() -> None:
     """Bring every trial of the sweep into the trial cache, then lay out data/models from it."""
     params = read_params()
-    warm_up()
-    from stages.engine.device import resolve_device  # these import torch, while the server does too
-    from stages.engine.provenance import provenance_of
+    if params.runtime.executor == "local":
+        warm_up()
+    from stages.engine.pool import open_pool  # these import torch, while the server does too
     from stages.engine.sweep import train_trials
 
-    dataset = read_dataset(RAW)
-    provenance = provenance_of(dataset, resolve_device(params.runtime.device))
-    cache = TrialCache.of_checkout()
     trials = sweep_trials(params)
-    missing = [t for t in trials if cache.find(trial_key(t, provenance), t.epochs) is None]
-    print(f"{len(trials)} trials: {len(trials) - len(missing)} reused, {len(missing)} to train")
-    if missing:
-        train_trials(missing, dataset, provenance, cache, params.runtime)
-    write_models((t.name, cache.find(trial_key(t, provenance), t.epochs)) for t in trials)
+    with open_pool(params.runtime, read_dataset(RAW)) as pool:
+        cache = TrialCache.of_checkout(pool.provenance)
+        missing = [trial for trial in trials if cache.find(trial) is None]
+        print(f"{len(trials)} trials: {len(trials) - len(missing)} reused, {len(missing)} to train")
+        say_where_training_begins(missing, cache)
+        if missing:
+            train_trials(missing, cache, pool)
+    write_models((trial.name, cache.find(trial)) for trial in trials)
+
+
+def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
+    """Print what of shorter or longer training the missing trials can and cannot use."""
+    for start, count in sorted(Counter(cache.start(trial) for trial in missing).items()):
+        if start:
+            print(f"{count} of them go on from epoch {start}, where earlier training ended")
+    longer = [t for t in missing if not cache.start(t) and cache.lengths(t)]
+    if longer:
+        print(f"{len(longer)} of them were trained longer, but only their ends are kept")
 
 
 def write_models(entries: Iterable[tuple[str, dict[str, bytes] | None]]) -> None:

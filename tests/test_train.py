@@ -62,12 +62,39 @@ def test_bits_do_not_depend_on_workers_neighbours_or_cache(workspace: Path) -> N
     assert models(workspace).items() < one_worker.items()
 
 
-def test_longer_training_is_another_result(workspace: Path) -> None:
+def test_longer_training_goes_on_to_the_same_bits(workspace: Path) -> None:
+    train(workspace, train={"epochs": 5})
+    in_one_go = models(workspace)
+    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
     train(workspace)
-    output, _ = train(workspace, train={"epochs": 3})
-    assert "0 reused" in output
+    output, _ = train(workspace, train={"epochs": 5}, sweep={"num_points": 5})
+    assert "5 trials: 0 reused, 5 to train" in output
+    assert "3 of them go on from epoch 2" in output
+    assert in_one_go.items() < models(workspace).items()
+
+
+def test_shorter_training_is_reused_or_said_to_be_trained_anew(workspace: Path) -> None:
     train(workspace)
-    assert all(len(json.loads(p.read_bytes())["history"]) == 2 for p in records(workspace))
+    short = models(workspace)
+    train(workspace, train={"epochs": 3})
+    output, _ = train(workspace)
+    assert "3 trials: 3 reused, 0 to train" in output
+    assert models(workspace) == short
+    output, _ = train(workspace, train={"epochs": 1})
+    assert "3 trials: 0 reused, 3 to train" in output
+    assert "3 of them were trained longer, but only their ends are kept" in output
+
+
+def test_a_damaged_start_is_trained_from_scratch_to_the_same_bits(workspace: Path) -> None:
+    train(workspace, train={"epochs": 3})
+    expected = models(workspace)
+    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
+    train(workspace)
+    victim = entries(workspace)[0] / "optimizer.safetensors"
+    victim.write_bytes(victim.read_bytes()[:-1] + b"\1")
+    _, errors = train(workspace, train={"epochs": 3})
+    assert "damaged" in errors
+    assert models(workspace) == expected
 
 
 def records(workspace: Path) -> list[Path]:
@@ -96,11 +123,13 @@ def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -
     long = {"sweep": {"num_points": 20}, "train": {"epochs": 150}, "runtime": {"workers": 1}}
     write_params(workspace, **long)
     process = start_stage(workspace, "train")
-    wait_until(lambda: len(entries(workspace)) >= 5)
+    assert process.stdout
+    assert process.stdout.readline() == "20 trials: 0 reused, 20 to train\n"
+    assert process.stdout.readline().startswith("5/20 trained")
     children = process_family(process.pid)
-    assert children
+    assert len(children) >= 2
     process.kill()
-    process.communicate()
+    process.wait()
     finished = len(entries(workspace))
     assert 5 <= finished < 20
     wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)

@@ -14,30 +14,33 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
+from stages.core.trial import Provenance, Trial, trial_key
+
 _MANIFEST = "manifest.json"
 
 
 class TrialCache:
-    """Finished trials under `root`, found by trial key and number of epochs."""
+    """Finished trials of one provenance under `root`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, provenance: Provenance) -> None:
         self._root = root
+        self._provenance = provenance
 
     @classmethod
-    def of_checkout(cls) -> "TrialCache":
+    def of_checkout(cls, provenance: Provenance) -> "TrialCache":
         """The cache of this checkout.
 
         DVC names the original checkout in DVC_ROOT, also where it runs an experiment in a
         temporary copy of it, so that all experiments share one cache.
         """
-        return cls(Path(os.environ.get("DVC_ROOT", ".")) / "data" / "cache")
+        return cls(Path(os.environ.get("DVC_ROOT", ".")) / "data" / "cache", provenance)
 
-    def find(self, key: str, epochs: int) -> dict[str, bytes] | None:
-        """The files of an entry, by name; None where there is none or it is damaged.
+    def find(self, trial: Trial) -> dict[str, bytes] | None:
+        """The files of a trial, by name; None where there are none or they are damaged.
 
         A damaged entry is reported on stderr and removed.
         """
-        entry = self._entry(key, epochs)
+        entry = self._entry(trial)
         try:
             manifest = json.loads((entry / _MANIFEST).read_bytes())
             files = {name: (entry / name).read_bytes() for name in manifest}
@@ -57,9 +60,17 @@ class TrialCache:
             return None
         return files
 
-    def store(self, key: str, epochs: int, files: dict[str, bytes]) -> None:
-        """Add an entry; where another process was first, its equal entry stays."""
-        entry = self._entry(key, epochs)
+    def lengths(self, trial: Trial) -> list[int]:
+        """After how many epochs the training of this trial has been kept, whatever its own."""
+        return sorted(int(entry.name) for entry in self._entry(trial).parent.glob("[0-9]*"))
+
+    def start(self, trial: Trial) -> int:
+        """The epoch after which the training of this trial can begin: the last kept, or 0."""
+        return max((n for n in self.lengths(trial) if n < trial.epochs), default=0)
+
+    def store(self, trial: Trial, files: dict[str, bytes]) -> None:
+        """Add the files of a trial; where another process was first, its equal entry stays."""
+        entry = self._entry(trial)
         entry.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._root, prefix="unfinished-") as scratch:
             fresh = Path(scratch) / "entry"
@@ -73,14 +84,15 @@ class TrialCache:
                 if not entry.exists():
                     raise
 
-    def lock(self, key: str) -> BaseFileLock:
+    def lock(self, trial: Trial) -> BaseFileLock:
         """The lock of a trial: who holds it trains it. It falls free when its process dies."""
         locks = self._root / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        return FileLock(locks / f"{key}.lock", thread_local=False)
+        return FileLock(locks / f"{trial_key(trial, self._provenance)}.lock", thread_local=False)
 
-    def _entry(self, key: str, epochs: int) -> Path:
-        return self._root / key[:2] / key / str(epochs)
+    def _entry(self, trial: Trial) -> Path:
+        key = trial_key(trial, self._provenance)
+        return self._root / key[:2] / key / str(trial.epochs)
 
 
 def _sha256(content: bytes) -> str:

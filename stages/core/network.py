@@ -4,6 +4,7 @@ An optimiser step over K networks is one pass over one vector. `Layout` says whe
 weights and biases lie in it, views the vector as layers, and splits it into named tensors.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -90,11 +91,14 @@ class Layout:
         views = [self._view(flat, s) for s in self._segments]
         return [Layer(*pair) for pair in zip(views[::2], views[1::2], strict=True)]
 
-    def pack(self, networks: list[dict[str, Tensor]]) -> Tensor:
-        """Lay K networks, each a dict of named tensors, into one flat vector (K * length,)."""
-        flat = torch.zeros(len(networks) * self.length)
+    def pack(self, networks: Sequence[dict[str, Tensor]], count: int) -> Tensor:
+        """Lay `count` networks into one flat vector (count * length,).
+
+        The first are `networks`, each a dict of named tensors, the others zeros.
+        """
+        flat = torch.zeros(count * self.length)
         for s in self._segments:
-            for view, network in zip(self._view(flat, s), networks, strict=True):
+            for view, network in zip(self._view(flat, s), networks, strict=False):
                 view[tuple(map(slice, s.shape))] = network[s.name]
         return flat
 

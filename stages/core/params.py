@@ -96,6 +96,8 @@ class Runtime(_Section):
 
     device: Literal["auto", "cpu", "cuda"]
     workers: Literal["auto"] | Annotated[Int, Field(ge=1, le=1024)]
+    executor: Literal["local", "dask"]
+    scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ws|wss)://[^:]+:\d+$")] | None
 
 
 class Params(_Section):

@@ -42,13 +42,16 @@ class Record:
     history: list[EpochRecord]
 
 
-def read_record(folder: Path) -> Record:
-    """Read the record of the trial in `folder`; a loss that JSON holds as null becomes NaN."""
-    content = json.loads((folder / RECORD).read_bytes())
-    history = [EpochRecord(**_with_nan(epoch)) for epoch in content["history"]]
-    trial = content["trial"]
+def parse_record(content: bytes) -> Record:
+    """Parse the content of `trial.json`; a loss that JSON holds as null becomes NaN."""
+    record = json.loads(content)
+    trial = record["trial"]
     return Record(
-        trial["sigma"], trial["replicate"], content["diverged"], content["train_seconds"], history
+        sigma=trial["sigma"],
+        replicate=trial["replicate"],
+        diverged=record["diverged"],
+        train_seconds=record["train_seconds"],
+        history=[EpochRecord(**_with_nan(epoch)) for epoch in record["history"]],
     )
 
 

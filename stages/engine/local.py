@@ -5,45 +5,66 @@ import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 
 from stages.core.dataset import Dataset
+from stages.core.door import InputError
+from stages.core.params import Runtime
 from stages.core.trial import Provenance
 from stages.engine import worker
+from stages.engine.device import resolve_device
 from stages.engine.forkserver import context
+from stages.engine.pool import Pool
+from stages.engine.provenance import provenance_of
 
 
 @contextmanager
-def local_executor(
-    workers: int, dataset: Dataset, provenance: Provenance
-) -> Iterator[tuple[Executor, Callable[[], int]]]:
-    """An executor for `worker.train`, and a function that counts epochs ended since its last call.
-
-    The function raises BrokenProcessPool if a process died. Leaving by an exception does not wait
-    for the processes; they end with their parent.
-    """
-    ended = context.SimpleQueue()
+def local_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
+    """A process for each core, or as many as runtime.workers says; on CUDA one for the device."""
+    device = resolve_device(runtime.device)
+    provenance = provenance_of(dataset.digest, device)
+    workers = runtime.workers
+    if workers == "auto":
+        workers = 1 if device.type == "cuda" else _available_cores()
+    ended: SimpleQueue[int] = context.SimpleQueue()
     executor = ProcessPoolExecutor(workers, context, _start_worker, (dataset, provenance, ended))
     seen: set[BaseProcess] = set()
 
     def ended_epochs() -> int:
-        # The pool notices a death by itself, except in the middle of handing over a result.
+        # The executor notices a death by itself, except in the middle of handing over a result.
         seen.update(multiprocessing.active_children())
         if any(process.exitcode is not None for process in seen):
             raise BrokenProcessPool
         return _drain(ended)
 
     try:
-        yield executor, ended_epochs
+        yield Pool(
+            lambda trials, starts: executor.submit(worker.train, trials, starts),
+            workers,
+            provenance,
+            ended_epochs,
+        )
+    except BrokenProcessPool:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise InputError(
+            "a training process was killed, perhaps for want of memory (fewer runtime.workers "
+            "need less); finished trials are kept, the next run goes on"
+        ) from None
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         raise
     executor.shutdown()
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _drain(counts: "SimpleQueue[int]") -> int:

@@ -1,27 +1,34 @@
 """Which trials are trained side by side."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import ceil
 
 from stages.core.trial import Trial
 
 
-def plan_groups(trials: Iterable[Trial], workers: int, largest: int) -> list[list[Trial]]:
+@dataclass(frozen=True)
+class Group:
+    """Trials that differ in sigma only, and that go on after the same epoch (0: from scratch)."""
+
+    trials: list[Trial]
+    start: int
+
+
+def plan_groups(starts: Mapping[Trial, int], workers: int, largest: int) -> list[Group]:
     """Split trials into groups of at most `largest` that keep all workers busy to the end.
 
-    Trials of a group differ in sigma only: they share their batches. Group sizes differ by at most
+    `starts` says after which epoch the training of each trial begins. Group sizes differ by at most
     one, and where possible the number of groups is a multiple of the number of workers.
     """
-    alike: dict[Trial, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        alike[replace(trial, sigma=0.0)].append(trial)
-    total = sum(map(len, alike.values()))
-    rounds = ceil(total / (workers * largest))
+    alike: dict[tuple[int, Trial], list[Trial]] = defaultdict(list)
+    for trial, start in starts.items():
+        alike[start, replace(trial, sigma=0.0)].append(trial)
+    rounds = ceil(len(starts) / (workers * largest))
     groups = []
-    for members in alike.values():
-        share = ceil(len(members) / total * rounds * workers)
-        count = max(share, ceil(len(members) / largest))
-        groups += [members[i::count] for i in range(min(count, len(members)))]
-    return sorted(groups, key=len, reverse=True)
+    for (start, _), members in alike.items():
+        share = ceil(len(members) / len(starts) * rounds * workers)
+        count = min(len(members), max(share, ceil(len(members) / largest)))
+        groups += [Group(members[i::count], start) for i in range(count)]
+    return sorted(groups, key=lambda group: len(group.trials), reverse=True)

@@ -5,10 +5,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
-from stages.core.records import OPTIMIZER, RECORD, WEIGHTS, EpochRecord
+from stages.core.records import OPTIMIZER, RECORD, WEIGHTS, EpochRecord, parse_record
 from stages.core.trial import Provenance, Trial
 
 
@@ -30,6 +30,18 @@ class TrialResult:
         return not all(map(math.isfinite, losses)) or not all(
             bool(tensor.isfinite().all()) for tensor in self.weights.values()
         )
+
+    @classmethod
+    def from_files(cls, trial: Trial, files: dict[str, bytes]) -> "TrialResult":
+        """The inverse of `to_files`, for the files of `trial` or of a shorter training of it."""
+        record = parse_record(files[RECORD])
+        moments = load(files[OPTIMIZER])
+        exp_avg, exp_avg_sq = (
+            {n.removeprefix(f"{m}."): t for n, t in moments.items() if n.startswith(f"{m}.")}
+            for m in ("exp_avg", "exp_avg_sq")
+        )
+        weights = load(files[WEIGHTS])
+        return cls(trial, weights, exp_avg, exp_avg_sq, record.history, record.train_seconds)
 
     def to_files(self, provenance: Provenance) -> dict[str, bytes]:
         """The files of this trial, by name."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -19,53 +20,54 @@ from stages.core.network import Layer, Layout, aligned
 from stages.core.records import EpochRecord
 from stages.core.seeding import batch_order, parameter_noise
 from stages.core.trial import Trial
+from stages.engine.cuda import record_graph
 from stages.engine.results import TrialResult
 
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
+LARGEST_GROUP = {"cpu": 5, "cuda": 32}
+"""CPU, measured: with more networks no more overhead is shared, and their state outgrows the cache.
+"""
+
 _EVALUATION_BATCH = 512
-"""Activations of so many images stay in the processor's second-level cache."""
+_NO_IMAGE = -100
+"""A label that `cross_entropy` passes over."""
+
+Named = dict[str, Tensor]
+Scores = list[tuple[float, float]]
+"""Mean cross-entropy and accuracy of each network."""
 
 
 def train_group(
     trials: Sequence[Trial],
     dataset: Dataset,
     device: torch.device,
+    starts: Sequence[TrialResult] = (),
     on_epoch: Callable[[], None] = lambda: None,
 ) -> list[TrialResult]:
     """Train trials that differ in sigma only; results come in the order of `trials`.
 
-    Calls `on_epoch` after each epoch. Numbers that overflow are results: a network that diverges
-    keeps its NaNs and trains to the end, as it would alone.
+    With `starts`, a shorter training of each trial, all of one length, it goes on from their ends,
+    to the same bits as in one go. Calls `on_epoch` after each epoch. Numbers that overflow are
+    results: a network that diverges keeps its NaNs and trains to the end.
     """
     _use_one_fast_thread()
-    first = trials[0]
     images = _prepare(dataset, device)
-    layout = Layout(first.sizes)
-    networks = _Networks(
-        layout, _initial_parameters(trials, layout).to(device), first.learning_rate
-    )
-    histories: list[list[EpochRecord]] = [[] for _ in trials]
-    start = time.perf_counter()
-    for epoch in range(1, first.epochs + 1):
+    first, began = trials[0], time.perf_counter()
+    group = _Group(trials, starts, images)
+    histories = [list(start.history) for start in starts] or [[] for _ in trials]
+    for epoch in range(len(histories[0]) + 1, first.epochs + 1):
         order = batch_order(len(images.train_labels), first.seed, first.replicate, epoch)
-        train = _train_epoch(networks, images, order.to(device), first.batch_size)
-        test = _evaluate(networks, images)
-        for history, (train_loss, train_accuracy), (test_loss, test_accuracy) in zip(
-            histories, train, test, strict=True
-        ):
-            history.append(EpochRecord(epoch, train_loss, train_accuracy, test_loss, test_accuracy))
+        train, test = group.train_epoch(order.to(device)), group.evaluate()
+        for history, train_scores, test_scores in zip(histories, train, test, strict=False):
+            history.append(EpochRecord(epoch, *train_scores, *test_scores))
         on_epoch()
-    seconds = (time.perf_counter() - start) / len(trials)
+    seconds = (time.perf_counter() - began) / len(trials)
+    before = [start.train_seconds for start in starts] or [0.0] * len(trials)
     return [
-        TrialResult(trial, weights, exp_avg, exp_avg_sq, history, seconds)
-        for trial, weights, exp_avg, exp_avg_sq, history in zip(
-            trials,
-            layout.unpack(networks.parameters.cpu()),
-            layout.unpack(networks.exp_avg.cpu()),
-            layout.unpack(networks.exp_avg_sq.cpu()),
-            histories,
-            strict=True,
+        TrialResult(trial, *state, history, earlier + seconds)
+        for trial, state, history, earlier in zip(
+            trials, group.networks.states(), histories, before, strict=False
         )
     ]
 
@@ -105,36 +107,37 @@ def _prepare(dataset: Dataset, device: torch.device) -> _Images:
     )
 
 
-def _initial_parameters(trials: Sequence[Trial], layout: Layout) -> Tensor:
-    noise = parameter_noise(layout.shapes, trials[0].seed, trials[0].replicate)
-    return layout.pack([{name: t.sigma * z for name, z in noise.items()} for t in trials])
-
-
 class _Networks:
     """Parameters, gradients and Adam's state of K networks, each one flat vector."""
 
-    def __init__(self, layout: Layout, parameters: Tensor, learning_rate: float) -> None:
-        self.sizes = layout.stored_sizes
-        self.count = parameters.numel() // layout.length
-        self.parameters = parameters
-        self.gradients = torch.zeros_like(parameters)
-        self.exp_avg = torch.zeros_like(parameters)
-        self.exp_avg_sq = torch.zeros_like(parameters)
-        self.layers = layout.layers(parameters)
-        self.gradient_layers = layout.layers(self.gradients)
-        self._learning_rate = learning_rate
-        self._step = torch.zeros((), device=parameters.device)
+    def __init__(
+        self, trials: Sequence[Trial], starts: Sequence[TrialResult], device: torch.device
+    ) -> None:
+        self.layout = Layout(trials[0].sizes)
+        # CUDA libraries choose kernels by the number of matrices: there it is always the same, and
+        # the networks that are wanting are zeros.
+        self.count = LARGEST_GROUP["cuda"] if device.type == "cuda" else len(trials)
+        noise = parameter_noise(self.layout.shapes, trials[0].seed, trials[0].replicate)
+        initial = [{name: t.sigma * z for name, z in noise.items()} for t in trials]
+        self.parameters = self._pack([s.weights for s in starts] or initial).to(device)
+        self.exp_avg = self._pack([s.exp_avg for s in starts]).to(device)
+        self.exp_avg_sq = self._pack([s.exp_avg_sq for s in starts]).to(device)
+        self.step = torch.zeros((), device=device)
+        self.gradients = torch.zeros_like(self.parameters)
+        self.layers = self.layout.layers(self.parameters)
+        self.gradient_layers = self.layout.layers(self.gradients)
+        self._learning_rate = trials[0].learning_rate
 
     def adam_step(self) -> None:
         """One step of Adam (Kingma & Ba 2015, algorithm 1), as `torch.optim.Adam(fused=True)`."""
-        self._step += 1
+        self.step += 1
         torch._fused_adam_(
             [self.parameters],
             [self.gradients],
             [self.exp_avg],
             [self.exp_avg_sq],
             [],
-            [self._step],
+            [self.step],
             lr=self._learning_rate,
             beta1=ADAM_BETAS[0],
             beta2=ADAM_BETAS[1],
@@ -143,6 +146,19 @@ class _Networks:
             amsgrad=False,
             maximize=False,
         )
+
+    def changing(self) -> list[Tensor]:
+        """What a training step changes."""
+        return [self.parameters, self.exp_avg, self.exp_avg_sq, self.step]
+
+    def states(self) -> list[tuple[Named, Named, Named]]:
+        """Weights and Adam's two moments of each network, by name, on the CPU."""
+        unpack = self.layout.unpack
+        moments = unpack(self.exp_avg.cpu()), unpack(self.exp_avg_sq.cpu())
+        return list(zip(unpack(self.parameters.cpu()), *moments, strict=True))
+
+    def _pack(self, networks: list[dict[str, Tensor]]) -> Tensor:
+        return self.layout.pack(networks, self.count)
 
 
 class _Batch:
@@ -153,36 +169,33 @@ class _Batch:
     B is filled up to a multiple of 16 with images whose gradients are zero.
     """
 
-    def __init__(self, networks: _Networks, images: int) -> None:
-        k, b, device = networks.count, aligned(images), networks.parameters.device
-        fan_in, *hidden, classes = networks.sizes
+    def __init__(self, networks: _Networks, size: int) -> None:
+        k, b, device = networks.count, aligned(size), networks.parameters.device
+        fan_in, *hidden, classes = networks.layout.stored_sizes
         self.networks = networks
-        self.images = images
+        self.size = size
         self.inputs = torch.zeros(b, fan_in, device=device)  # shared by all networks
         self.targets = torch.zeros(b, classes, device=device)
         self.hidden = [torch.empty(k, b, units, device=device) for units in hidden]
         self.hidden_gradients = [torch.empty_like(h) for h in self.hidden]
-        self.logit_gradients = torch.empty(k, classes, b, device=device)
+        self.logits = torch.empty(k, classes, b, device=device)
+        self.logit_gradients = torch.empty_like(self.logits)
+        self._filling = self.logit_gradients[:, :, size:]
 
-    def new_logits(self) -> Tensor:
-        """A buffer for the logits of one batch (K, 10, B)."""
-        return torch.empty_like(self.logit_gradients)
-
-    def forward(self, logits: Tensor) -> None:
-        """Write the logits (K, 10, B) of `self.inputs`."""
+    def forward(self) -> None:
+        """Write the logits of `self.inputs`."""
         *hidden_layers, last = self.networks.layers
         below = self._shared_inputs()  # (K, B, in)
         for layer, hidden in zip(hidden_layers, self.hidden, strict=True):
             torch.baddbmm(layer.bias.unsqueeze(1), below, layer.weight.mT, out=hidden).relu_()
             below = hidden
-        torch.baddbmm(last.bias.unsqueeze(2), last.weight, below.mT, out=logits)
+        torch.baddbmm(last.bias.unsqueeze(2), last.weight, below.mT, out=self.logits)
 
-    def backward(self, logits: Tensor) -> None:
+    def backward(self) -> None:
         """Write the gradients of the mean cross-entropy over the batch; follows `forward`."""
         delta = self.logit_gradients  # (K, 10, B)
-        torch.softmax(logits, 1, out=delta).sub_(self.targets.T).mul_(1 / self.images)
-        if self.images < delta.shape[2]:
-            delta[:, :, self.images :] = 0
+        torch.softmax(self.logits, 1, out=delta).sub_(self.targets.T).mul_(1 / self.size)
+        self._filling.zero_()
         below = [self._shared_inputs(), *self.hidden]
         gradients, layers = self.networks.gradient_layers, self.networks.layers
         torch.bmm(delta, below[-1], out=gradients[-1].weight)
@@ -204,46 +217,100 @@ class _Batch:
         return out
 
 
-def _train_epoch(
-    networks: _Networks, images: _Images, order: Tensor, batch_size: int
-) -> list[tuple[float, float]]:
-    """One pass over the training images; loss and accuracy of each network as it learned."""
-    indices = order.split(batch_size)  # the short last batch is kept
-    batches = {len(i): _Batch(networks, len(i)) for i in (indices[0], indices[-1])}
-    logits = [batches[len(index)].new_logits() for index in indices]
-    for index, logit in zip(indices, logits, strict=True):
-        batch = batches[len(index)]
-        torch.index_select(images.train_inputs, 0, index, out=batch.inputs[: len(index)])
-        torch.index_select(images.train_targets, 0, index, out=batch.targets[: len(index)])
-        batch.forward(logit)
-        batch.backward(logit)
-        networks.adam_step()
-    return _scores(logits, images.train_labels[order].split(batch_size))
+class _TrainingBatch(_Batch):
+    """A batch of training images, given by their indices, and the step that learns from it."""
+
+    def __init__(self, networks: _Networks, size: int, images: _Images) -> None:
+        super().__init__(networks, size)
+        self._images = images
+        self._indices = images.train_labels.new_zeros(size)
+        on_cuda = self.inputs.is_cuda
+        self._step = record_graph(self._compute, networks.changing()) if on_cuda else self._compute
+
+    def learn(self, indices: Tensor) -> None:
+        """One training step of all networks on the images at `indices` (size,)."""
+        self._indices.copy_(indices)
+        self._step()
+
+    def _compute(self) -> None:
+        inputs, targets = self.inputs[: self.size], self.targets[: self.size]
+        torch.index_select(self._images.train_inputs, 0, self._indices, out=inputs)
+        torch.index_select(self._images.train_targets, 0, self._indices, out=targets)
+        self.forward()
+        self.backward()
+        self.networks.adam_step()
 
 
-def _evaluate(networks: _Networks, images: _Images) -> list[tuple[float, float]]:
-    """Loss and accuracy of each network on the test images."""
-    inputs = images.test_inputs.split(_EVALUATION_BATCH)
-    batches = {len(i): _Batch(networks, len(i)) for i in (inputs[0], inputs[-1])}
-    logits = [batches[len(i)].new_logits() for i in inputs]
-    for chunk, logit in zip(inputs, logits, strict=True):
-        batch = batches[len(chunk)]
-        batch.inputs[: len(chunk)] = chunk
-        batch.forward(logit)
-    return _scores(logits, images.test_labels.split(_EVALUATION_BATCH))
+class _Group:
+    """K networks with all buffers that their training needs."""
+
+    def __init__(
+        self, trials: Sequence[Trial], starts: Sequence[TrialResult], images: _Images
+    ) -> None:
+        self.networks = _Networks(trials, starts, images.train_inputs.device)
+        self._images = images
+        self._batch_size = trials[0].batch_size
+        self._training = {
+            size: _TrainingBatch(self.networks, size, images)
+            for size in _split_sizes(len(images.train_labels), self._batch_size)
+        }
+        self._evaluation = {
+            size: _Batch(self.networks, size)
+            for size in _split_sizes(len(images.test_labels), _EVALUATION_BATCH)
+        }
+        if starts:
+            steps = len(starts[0].history) * ceil(len(images.train_labels) / self._batch_size)
+            self.networks.step.fill_(steps)
+
+    def train_epoch(self, order: Tensor) -> Scores:
+        """Learn from all training images in `order` (N,), the short last batch included."""
+        batches = order.split(self._batch_size)
+        logits = self._logits(len(batches), self._training[len(batches[0])])
+        for indices, slot in zip(batches, logits, strict=True):
+            batch = self._training[len(indices)]
+            batch.learn(indices)
+            slot[:, :, : batch.logits.shape[2]] = batch.logits
+        return _scores(logits, self._images.train_labels[order], self._batch_size)
+
+    def evaluate(self) -> Scores:
+        """Answer all test images."""
+        inputs = self._images.test_inputs.split(_EVALUATION_BATCH)
+        logits = self._logits(len(inputs), self._evaluation[len(inputs[0])])
+        for chunk, slot in zip(inputs, logits, strict=True):
+            batch = self._evaluation[len(chunk)]
+            batch.inputs[: batch.size] = chunk
+            batch.forward()
+            slot[:, :, : batch.logits.shape[2]] = batch.logits
+        return _scores(logits, self._images.test_labels, _EVALUATION_BATCH)
+
+    @staticmethod
+    def _logits(batches: int, batch: _Batch) -> Tensor:
+        """A buffer for the logits of all batches (batches, K, 10, B)."""
+        return batch.logits.new_zeros(batches, *batch.logits.shape)
 
 
-def _scores(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> list[tuple[float, float]]:
-    """Mean cross-entropy and accuracy of each network from its logits, batch by batch (K, 10, B).
+def _split_sizes(samples: int, batch_size: int) -> set[int]:
+    """The sizes of the batches that `samples` are split into."""
+    return {min(samples, batch_size), (samples - 1) % batch_size + 1}
+
+
+def _scores(logits: Tensor, labels: Tensor, batch_size: int) -> Scores:
+    """Score logits (batches, K, 10, B) against labels (N,), `batch_size` of them a batch.
 
     Each network is scored by itself: a reduction over all would add in an order that depends on K.
     """
-    pairs = list(zip(logits, labels, strict=True))
-    target = torch.cat(list(labels))
+    batches, k, _, b = logits.shape
+    batch_size = min(batch_size, len(labels))
+    padded = labels.new_full((batches * batch_size,), _NO_IMAGE)
+    padded[: len(labels)] = labels
+    target = labels.new_full((batches, b), _NO_IMAGE)
+    target[:, :batch_size] = padded.view(batches, batch_size)
     scores = []
-    for k in range(logits[0].shape[0]):
-        own = torch.cat([batch[k, :, : len(label)] for batch, label in pairs], dim=1)  # (10, N)
-        losses = cross_entropy(own.unsqueeze(0), target.unsqueeze(0), reduction="none")
-        correct = own.max(0).indices == target
-        scores.append((losses.double().mean().item(), correct.double().mean().item()))
+    for network in range(k):
+        own = logits[:, network]  # (batches, 10, B)
+        losses = cross_entropy(own, target, reduction="none", ignore_index=_NO_IMAGE)
+        correct = own.max(1).indices == target
+        scores.append(
+            (losses.double().sum().item() / len(labels), correct.sum().item() / len(labels))
+        )
     return scores

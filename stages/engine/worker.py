@@ -7,9 +7,11 @@ answer the files of each. Nothing else crosses between processes, and no file sy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from stages.core.dataset import Dataset
 from stages.core.trial import Provenance, Trial
-from stages.engine.device import resolve_device
+from stages.engine.results import TrialResult
 from stages.engine.trainer import train_group
 
 
@@ -29,10 +31,16 @@ def set_up(dataset: Dataset, provenance: Provenance, epochs_ended: Callable[[int
     _worker = _Worker(dataset, provenance, epochs_ended)
 
 
-def train(trials: Sequence[Trial]) -> list[dict[str, bytes]]:
-    """Train a group; the files of each trial, in order."""
-    device = resolve_device(_worker.provenance.device)
+def train(trials: Sequence[Trial], starts: Sequence[dict[str, bytes]]) -> list[dict[str, bytes]]:
+    """Train a group; the files of each trial, in order.
+
+    `starts` are the files of shorter trainings of them, all of one length, or empty.
+    """
     results = train_group(
-        trials, _worker.dataset, device, lambda: _worker.epochs_ended(len(trials))
+        trials,
+        _worker.dataset,
+        torch.device(_worker.provenance.device),
+        [TrialResult.from_files(*pair) for pair in zip(trials, starts, strict=False)],
+        on_epoch=lambda: _worker.epochs_ended(len(trials)),
     )
     return [result.to_files(_worker.provenance) for result in results]

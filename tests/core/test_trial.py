@@ -32,11 +32,15 @@ def test_sigmas_are_log_spaced_and_end_at_both_ends(params: Params) -> None:
     assert ratios == pytest.approx([10 ** (5 / 24)] * 24)
 
 
-@pytest.mark.parametrize("denser", [25, 49, 97, 1201])
-def test_a_denser_sweep_holds_every_sigma_of_the_coarser_one(params: Params, denser: int) -> None:
-    assert set(sweep_sigmas(with_points(params, 13))) < set(
-        sweep_sigmas(with_points(params, denser))
-    )
+@pytest.mark.parametrize("sigma_max", [3.0, 7.0, 10.0, 0.123456789])
+@pytest.mark.parametrize("denser", [25, 37, 49, 97, 1201])
+def test_a_denser_sweep_holds_every_sigma_of_the_coarser_one(
+    params: Params, denser: int, sigma_max: float
+) -> None:
+    sweep = params.sweep.model_copy(update={"sigma_max": sigma_max})
+    params = params.model_copy(update={"sweep": sweep})
+    coarse = sweep_sigmas(with_points(params, 13))
+    assert set(coarse) < set(sweep_sigmas(with_points(params, denser)))
 
 
 def test_one_point_is_sigma_min(params: Params) -> None:

@@ -19,10 +19,16 @@ def test_every_trial_is_in_one_group_of_its_kind(
         for r in range(replicates)
         for s in range(points)
     ]
-    groups = plan_groups(trials, workers, 5)
-    assert sorted((t for g in groups for t in g), key=trials.index) == trials
-    assert all(len({t.replicate for t in group}) == 1 for group in groups)
-    assert max(map(len, groups)) <= 5
+    groups = plan_groups(dict.fromkeys(trials, 0), workers, 5)
+    assert sorted((t for g in groups for t in g.trials), key=trials.index) == trials
+    assert all(len({t.replicate for t in group.trials}) == 1 for group in groups)
+    assert max(len(group.trials) for group in groups) <= 5
+
+
+def test_trials_of_a_group_begin_after_the_same_epoch(trial: Trial) -> None:
+    starts = {replace(trial, sigma=float(s)): 10 * (s % 2) for s in range(8)}
+    groups = plan_groups(starts, 2, 5)
+    assert {t: g.start for g in groups for t in g.trials} == starts
 
 
 @pytest.mark.parametrize(
@@ -31,8 +37,8 @@ def test_every_trial_is_in_one_group_of_its_kind(
 def test_no_worker_has_much_more_than_its_share(
     trial: Trial, points: int, workers: int, longest: int
 ) -> None:
-    groups = plan_groups([replace(trial, sigma=float(s)) for s in range(points)], workers, 5)
+    groups = plan_groups({replace(trial, sigma=float(s)): 0 for s in range(points)}, workers, 5)
     load = [0] * workers
     for group in groups:
-        load[load.index(min(load))] += len(group)
+        load[load.index(min(load))] += len(group.trials)
     assert max(load) == longest

@@ -1,0 +1,150 @@
+"""Training processes of a Dask cluster.
+
+The code and the data set are sent to each worker once, also to those that join later; no file
+system is shared. What a worker lost is trained again by another.
+"""
+
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import dask
+from distributed import Client, KilledWorker, get_worker
+from distributed.comm.core import CommClosedError
+
+from stages.core.dataset import Dataset
+from stages.core.door import InputError
+from stages.core.params import Runtime
+from stages.core.trial import Provenance, Trial
+from stages.engine import worker as training
+from stages.engine.device import resolve_device
+from stages.engine.pool import Pool
+from stages.engine.provenance import FINGERPRINT, provenance_of
+
+_CONNECT_SECONDS = 5
+
+logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what is lost, we say
+
+
+@contextmanager
+def dask_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
+    """The workers that are connected to the scheduler at runtime.scheduler, a group a thread."""
+    with _connect(runtime.scheduler) as client, tempfile.TemporaryDirectory() as scratch:
+        client.upload_file(str(_package(Path(scratch))))
+        provenance = _common_provenance(client, runtime.device, dataset.digest)
+        watch = _Watch(client, runtime.scheduler)
+        # A task, not scattered data: where the last copy is lost, Dask makes it again.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+            setting = client.submit(_Setting, dataset, provenance, watch.topic, pure=False)
+        executor = client.get_executor(pure=False)
+        workers = sum(client.nthreads().values())
+        try:
+            yield Pool(
+                lambda trials, starts: executor.submit(_train, trials, starts, setting),
+                workers,
+                provenance,
+                watch.ended_epochs,
+            )
+        except (KilledWorker, CancelledError, CommClosedError) as error:
+            raise _lost(runtime.scheduler, error) from None
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What a worker must have to train; it comes to each worker once, and stays there."""
+
+    dataset: Dataset
+    provenance: Provenance
+    topic: str
+
+
+def _train(
+    trials: Sequence[Trial], starts: Sequence[dict[str, bytes]], setting: _Setting
+) -> list[dict[str, bytes]]:
+    """Run by a Dask worker."""
+    report = get_worker().log_event
+    training.set_up(setting.dataset, setting.provenance, partial(report, setting.topic))
+    return training.train(trials, starts)
+
+
+def _connect(scheduler: str | None) -> Client:
+    try:
+        client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError):
+        raise InputError(
+            f"runtime.scheduler = {scheduler}: no Dask scheduler answers there within "
+            f"{_CONNECT_SECONDS} s"
+        ) from None
+    if not client.nthreads():
+        client.close()
+        raise InputError(f"runtime.scheduler = {scheduler}: no worker is connected to it")
+    return client
+
+
+def _package(folder: Path) -> Path:
+    """This package as a zip file that Python imports from."""
+    package = Path(__file__).parents[1]
+    source = folder / "source"
+    shutil.copytree(package, source / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return Path(shutil.make_archive(str(folder / f"stages-{FINGERPRINT[:12]}"), "zip", source))
+
+
+def _common_provenance(client: Client, device: str, data: str) -> Provenance:
+    """The provenance of what the workers train, which must be the same for all.
+
+    Raises InputError if two workers, or a worker and this process, would compute different bits.
+    """
+    provenances: set[Provenance] = set(client.run(_provenance_here, device, data).values())
+    if len(provenances) > 1:
+        differences = " and ".join(sorted(str(p) for p in provenances))
+        raise InputError(f"the Dask workers differ, and so would their results: {differences}")
+    [provenance] = provenances
+    if provenance.code != FINGERPRINT:
+        raise InputError("the Dask workers have loaded other training code; restart them")
+    return provenance
+
+
+def _provenance_here(device: str, data: str) -> Provenance:
+    return provenance_of(data, resolve_device(device))
+
+
+def _lost(scheduler: str | None, error: BaseException) -> InputError:
+    return InputError(
+        f"runtime.scheduler = {scheduler}: the cluster was lost ({type(error).__name__}); "
+        "finished trials are kept, the next run goes on"
+    )
+
+
+class _Watch:
+    """Adds up the epochs that Dask's thread reports, and says when no worker is left."""
+
+    def __init__(self, client: Client, scheduler: str | None) -> None:
+        self.topic = f"ended epochs {uuid4()}"
+        self._client = client
+        self._scheduler = scheduler
+        self._total = 0
+        self._said = False
+        client.subscribe_topic(self.topic, self._add)
+
+    def _add(self, event: tuple[float, int]) -> None:
+        self._total += event[1]
+
+    def ended_epochs(self) -> int:
+        """What was added since the last call; raises InputError if the scheduler is gone."""
+        try:
+            alone = not self._client.nthreads()
+        except OSError as error:
+            raise _lost(self._scheduler, error) from None
+        if alone and not self._said:
+            print("no Dask worker is left; waiting for one to join", file=sys.stderr)
+        self._said = alone
+        total, self._total = self._total, 0
+        return total

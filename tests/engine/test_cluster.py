@@ -1,0 +1,159 @@
+"""The same sweep on a real Dask scheduler with two real worker processes on loopback."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from tests.conftest import run_stage, start_stage, write_params
+from tests.test_train import entries, models, train, wait_until
+
+SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
+WORKER = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+
+
+def start_dask(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """A Dask process that knows nothing of this repository."""
+    folder.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("dask")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    host, port = address.split(":")
+    process = start_dask(folder / "scheduler", *SCHEDULER, "--host", host, "--port", port)
+    connect(f"tcp://{address}").close()
+    yield f"tcp://{address}"
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def workers(
+    scheduler: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    folder = tmp_path_factory.mktemp("workers")
+    processes = [start_dask(folder / str(i), *WORKER, scheduler) for i in range(2)]
+    with connect(scheduler) as client:
+        client.wait_for_workers(len(processes), timeout=60)
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def connect(scheduler: str) -> Client:
+    """A client, as soon as the scheduler answers."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return Client(scheduler, timeout=5, set_as_default=False)
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+
+
+def test_a_cluster_gives_the_same_bits(
+    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    train(workspace, sweep={"num_points": 12})
+    local = models(workspace)
+    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
+    on_dask = {"executor": "dask", "scheduler": scheduler}
+    output, _ = train(workspace, sweep={"num_points": 12}, runtime=on_dask)
+    assert "12 trials: 0 reused, 12 to train" in output
+    assert models(workspace) == local
+    output, _ = train(workspace, sweep={"num_points": 12})
+    assert "12 trials: 12 reused, 0 to train" in output
+
+
+def test_a_worker_killed_in_mid_sweep_changes_nothing(
+    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    sweep, epochs = {"num_points": 20}, {"epochs": 60}
+    on_dask = {"executor": "dask", "scheduler": scheduler}
+    write_params(workspace, sweep=sweep, train=epochs, runtime=on_dask)
+    process = start_stage(workspace, "train")
+    wait_until(lambda: len(entries(workspace)) >= 1)
+    workers[0].send_signal(signal.SIGKILL)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "20/20 trained" in output
+    survived = models(workspace)
+    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
+    write_params(workspace, sweep=sweep, train=epochs)
+    run_stage(workspace, "train")
+    assert survived == models(workspace)
+
+
+def test_a_sweep_without_workers_waits_for_one_to_join(
+    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    on_dask = {"executor": "dask", "scheduler": scheduler}
+    write_params(workspace, sweep={"num_points": 20}, train={"epochs": 60}, runtime=on_dask)
+    process = start_stage(workspace, "train")
+    wait_until(lambda: len(entries(workspace)) >= 1)
+    for worker in workers:
+        worker.kill()
+    assert process.stderr
+    assert process.stderr.readline() == "no Dask worker is left; waiting for one to join\n"
+    workers.append(start_dask(tmp_path / "late", *WORKER, scheduler))
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "20/20 trained" in output
+
+
+def test_a_lost_scheduler_is_one_line(
+    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    on_dask = {"executor": "dask", "scheduler": scheduler}
+    write_params(workspace, sweep={"num_points": 20}, train={"epochs": 60}, runtime=on_dask)
+    process = start_stage(workspace, "train")
+    wait_until(lambda: len(entries(workspace)) >= 1)
+    subprocess.run(
+        ["pkill", "-9", "-f", f"dask_scheduler.*{scheduler.rpartition(':')[2]}"], check=True
+    )
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith(f"train: runtime.scheduler = {scheduler}: the cluster was lost")
+    assert errors.count("\n") == 1
+
+
+def test_no_scheduler_is_one_line_in_seconds(workspace: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    write_params(workspace, runtime={"executor": "dask", "scheduler": address})
+    process = start_stage(workspace, "train")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors == (
+        f"train: runtime.scheduler = {address}: no Dask scheduler answers there within 5 s\n"
+    )
+
+
+def test_no_worker_is_one_line(workspace: Path, scheduler: str) -> None:
+    write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
+    process = start_stage(workspace, "train")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors.endswith("no worker is connected to it\n")
+    assert errors.count("\n") == 1
