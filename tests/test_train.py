@@ -1,5 +1,6 @@
 """The train door as DVC calls it, on a small data set: what is trained, reused and survives."""
 
+import contextlib
 import json
 import os
 import signal
@@ -125,7 +126,7 @@ def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -
     process = start_stage(workspace, "train")
     assert process.stdout
     assert process.stdout.readline() == "20 trials: 0 reused, 20 to train\n"
-    assert process.stdout.readline().startswith("5/20 trained")
+    assert process.stdout.readline().startswith("7/20 trained")
     children = process_family(process.pid)
     assert len(children) >= 2
     process.kill()
@@ -140,7 +141,10 @@ def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -
 
 def process_family(pid: int) -> list[int]:
     """All descendants of a process."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
     return [p for child in map(int, children) for p in (child, *process_family(child))]
 
 
@@ -256,3 +260,26 @@ def test_cuda_without_a_device_is_one_line(workspace: Path) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors == "train: runtime.device = cuda: there is no CUDA device here; use cpu or auto\n"
+
+
+def peak_memory(process: subprocess.Popen[str]) -> int:
+    """Watch a stage to its end; the sum over its processes of their peak resident bytes."""
+    peaks: dict[int, int] = {}
+    while process.poll() is None:
+        for pid in (process.pid, *process_family(process.pid)):
+            with contextlib.suppress(OSError, StopIteration):
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                peaks[pid] = next(int(x.split()[1]) for x in lines if x.startswith("VmHWM")) * 1024
+        time.sleep(0.02)
+    return sum(peaks.values())
+
+
+def test_memory_does_not_grow_with_the_number_of_trials(workspace: Path) -> None:
+    peaks = {}
+    for points in (15, 215):
+        write_params(workspace, sweep={"num_points": points}, train={"epochs": 1})
+        process = start_stage(workspace, "train")
+        peaks[points] = peak_memory(process)
+        assert process.wait() == 0
+    state_of_one_network = 4 * 109_392 * 4
+    assert peaks[215] - peaks[15] < 200 * state_of_one_network / 4

@@ -14,10 +14,9 @@ from filelock import BaseFileLock, Timeout
 
 from stages.core.cache import TrialCache
 from stages.core.trial import Trial
-from stages.engine.plan import Group, plan_groups
+from stages.engine.plan import LARGEST_GROUP, Group, plan_groups
 from stages.engine.pool import Pool
 from stages.engine.progress import Progress
-from stages.engine.trainer import LARGEST_GROUP
 
 _POLL_SECONDS = 0.2
 

@@ -25,9 +25,8 @@ from stages.engine.results import TrialResult
 
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
-LARGEST_GROUP = {"cpu": 5, "cuda": 32}
-"""CPU, measured: with more networks no more overhead is shared, and their state outgrows the cache.
-"""
+CUDA_NETWORKS = 32
+"""CUDA libraries choose kernels by the number of matrices, so there it is always this one."""
 
 _EVALUATION_BATCH = 512
 _NO_IMAGE = -100
@@ -108,15 +107,16 @@ def _prepare(dataset: Dataset, device: torch.device) -> _Images:
 
 
 class _Networks:
-    """Parameters, gradients and Adam's state of K networks, each one flat vector."""
+    """Parameters, gradients and Adam's state of K networks, each one flat vector.
+
+    Where K is more than the trials, the last networks are zeros.
+    """
 
     def __init__(
         self, trials: Sequence[Trial], starts: Sequence[TrialResult], device: torch.device
     ) -> None:
         self.layout = Layout(trials[0].sizes)
-        # CUDA libraries choose kernels by the number of matrices: there it is always the same, and
-        # the networks that are wanting are zeros.
-        self.count = LARGEST_GROUP["cuda"] if device.type == "cuda" else len(trials)
+        self.count = CUDA_NETWORKS if device.type == "cuda" else len(trials)
         noise = parameter_noise(self.layout.shapes, trials[0].seed, trials[0].replicate)
         initial = [{name: t.sigma * z for name, z in noise.items()} for t in trials]
         self.parameters = self._pack([s.weights for s in starts] or initial).to(device)

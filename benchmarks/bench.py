@@ -1,0 +1,33 @@
+"""The benchmark: measure, print the table, write its JSON and its picture, judge the learning."""
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.picture import picture
+from benchmarks.report import build
+from benchmarks.rounds import measure
+from benchmarks.table import table
+from benchmarks.work import Plan
+from stages.core.dataset import read_dataset
+from stages.core.door import InputError
+from stages.figures.style import house_style, save
+
+RAW, METRICS, PLOTS = Path("data/raw"), Path("metrics"), Path("plots")
+
+
+def run(plan: Plan) -> None:
+    """Exit code 1 if the ways do not learn the same."""
+    if not RAW.is_dir():
+        raise InputError(f"{RAW}: no such folder; `dvc repro download` makes it")
+    images = len(read_dataset(RAW).train_labels)
+    report = build(plan, measure(plan, RAW), images)
+    print(f"\n{table(report)}")
+    METRICS.mkdir(exist_ok=True)
+    PLOTS.mkdir(exist_ok=True)
+    text = json.dumps(report.as_json(), indent=1, allow_nan=False)
+    (METRICS / "benchmark.json").write_text(text + "\n")
+    with house_style():
+        save(picture(report), PLOTS / "benchmark.png")
+    if report.disagreements:
+        sys.exit(1)
