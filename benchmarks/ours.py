@@ -17,7 +17,7 @@ from stages.core.records import RECORD
 from stages.core.trial import Trial
 from stages.engine.forkserver import context, warm_up
 from stages.engine.plan import LARGEST_GROUP, plan_groups
-from stages.engine.pool import open_pool
+from stages.engine.executors import open_pool
 from stages.engine.sweep import train_trials
 
 

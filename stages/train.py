@@ -25,7 +25,7 @@ def main() -> None:
     params = read_params()
     if params.runtime.executor == "local":
         warm_up()
-    from stages.engine.pool import open_pool  # these import torch, while the server does too
+    from stages.engine.executors import open_pool  # these import torch, while the server does too
     from stages.engine.sweep import train_trials
 
     trials = sweep_trials(params)

@@ -1,0 +1,26 @@
+"""Which training processes a run gets: those of this machine, or of a Dask cluster."""
+
+from contextlib import AbstractContextManager
+
+from stages.core.dataset import Dataset
+from stages.core.door import InputError
+from stages.core.params import Runtime
+from stages.engine.local import local_pool
+from stages.engine.pool import Pool
+
+
+def open_pool(runtime: Runtime, dataset: Dataset) -> AbstractContextManager[Pool]:
+    """The pool that `runtime` asks for.
+
+    It raises InputError, when it is entered or used, if there is no such device or scheduler, or
+    if its processes are lost. Leaving it by an exception does not wait for them.
+    """
+    if runtime.executor == "local":
+        return local_pool(runtime, dataset)
+    try:
+        from stages.engine.cluster import dask_pool
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"runtime.executor = dask needs a package that is not installed: {error.name}"
+        ) from None
+    return dask_pool(runtime, dataset)
