@@ -15,9 +15,9 @@ from stages.core.dataset import Dataset
 from stages.core.params import Runtime
 from stages.core.records import RECORD
 from stages.core.trial import Trial
+from stages.engine.executors import open_pool
 from stages.engine.forkserver import context, warm_up
 from stages.engine.plan import LARGEST_GROUP, plan_groups
-from stages.engine.executors import open_pool
 from stages.engine.sweep import train_trials
 
 
