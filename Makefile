@@ -4,7 +4,7 @@ PYTHON ?= python3
 INSTALLED := .venv/.installed
 
 BENCH_INSTALLED := .venv/.bench-installed
-LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 .PHONY: help repro test bench bench-full lock
@@ -12,7 +12,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 help:
 	@echo "make repro  install into .venv, then run the whole experiment (dvc repro)"
 	@echo "make test   install into .venv, then run linter, type checker and all tests"
-	@echo "make bench  install JAX too, then time our trainer beside its peers (minutes; bench-full: an hour)"
+	@echo "make bench  install JAX too, then time our trainer beside its peers (5 minutes; bench-full: about 45)"
 	@echo "make lock   renew requirements*.lock from pyproject.toml (needs uv)"
 
 repro: $(INSTALLED)
@@ -31,8 +31,8 @@ bench-full: $(BENCH_INSTALLED)
 	python -m benchmarks --full
 
 lock:
-	$(LOCK) --group dev -o requirements.lock
-	$(LOCK) --only-group bench -c requirements.lock -o requirements-bench.lock
+	$(LOCK) pyproject.toml --group dev -o requirements.lock
+	$(LOCK) --group bench -c requirements.lock -o requirements-bench.lock
 
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit( \

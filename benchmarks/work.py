@@ -80,7 +80,7 @@ SMALL: Final = Plan(
     rounds=3,
     tolerance=0.03,
     table={"notebook": 1, "tensors": 5, "torch_func": 5, "jax_scan": 5, "ours": 5},
-    picture={"torch_func": (1,), "jax_scan": (1, 25), "ours": (1, 25, 100)},
+    picture={"torch_func": (1, 25), "jax_scan": (1, 25), "ours": (1, 25, 100)},
 )
 FULL: Final = Plan(
     work=Work(networks=25, epochs=10, sigma_min=1e-4, sigma_max=10.0),
