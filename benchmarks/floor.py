@@ -3,7 +3,6 @@
 It is the arithmetic of training at the rate of a large matrix product, measured in the same run.
 """
 
-import os
 import platform
 import time
 from importlib.metadata import version
@@ -44,11 +43,11 @@ def machine() -> dict[str, str | int]:
     """What the numbers depend on; `jax` only where it is installed."""
     import torch
 
-    from stages.engine.device import device_model
+    from stages.engine.device import available_cores, device_model
 
     facts: dict[str, str | int] = {
         "cpu": device_model(torch.device("cpu")),
-        "cores": cores(),
+        "cores": available_cores(),
         "torch_threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": version("torch"),
@@ -56,10 +55,3 @@ def machine() -> dict[str, str | int]:
     if find_spec("jax"):
         facts["jax"] = version("jax")
     return facts
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,20 +1,18 @@
 """Our trainer, through the same engine as the train stage, into a trial cache of its own."""
 
 import heapq
-import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.floor import cores
 from benchmarks.work import Outcome
 from stages.core.cache import TrialCache
 from stages.core.dataset import Dataset
 from stages.core.params import Runtime
-from stages.core.records import RECORD
+from stages.core.records import RECORD, Record, parse_record
 from stages.core.trial import Trial
+from stages.engine.device import available_cores
 from stages.engine.executors import open_pool
 from stages.engine.forkserver import context, warm_up
 from stages.engine.plan import LARGEST_GROUP, plan_groups
@@ -28,7 +26,7 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
     and normalise the images; results are stored.
     """
     _wait_for_imports()
-    runtime = Runtime(device="cpu", workers=cores(), executor="local", scheduler=None)
+    runtime = Runtime(device="cpu", workers=available_cores(), executor="local", scheduler=None)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         with open_pool(runtime, dataset) as pool:
@@ -36,7 +34,7 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
             train_trials(trials, cache, pool)
         seconds = time.perf_counter() - start
         records = {trial: _record(cache, trial) for trial in trials}
-    accuracies = [record["history"][-1]["test_accuracy"] for record in records.values()]
+    accuracies = [record.history[-1].test_accuracy for record in records.values()]
     return Outcome(accuracies, seconds, seconds - _busiest(records))
 
 
@@ -48,16 +46,16 @@ def _wait_for_imports() -> None:
     process.join()
 
 
-def _record(cache: TrialCache, trial: Trial) -> Any:
+def _record(cache: TrialCache, trial: Trial) -> Record:
     files = cache.find(trial)
     assert files is not None
-    return json.loads(files[RECORD])
+    return parse_record(files[RECORD])
 
 
-def _busiest(records: Mapping[Trial, Any]) -> float:
+def _busiest(records: Mapping[Trial, Record]) -> float:
     """Seconds for which the busiest process trained; each takes a group when it is idle."""
-    busy = [0.0] * cores()
-    for group in plan_groups(dict.fromkeys(records, 0), cores(), LARGEST_GROUP["cpu"]):
-        seconds = sum(records[trial]["train_seconds"] for trial in group.trials)
+    busy = [0.0] * available_cores()
+    for group in plan_groups(dict.fromkeys(records, 0), available_cores(), LARGEST_GROUP["cpu"]):
+        seconds = sum(records[trial].train_seconds for trial in group.trials)
         heapq.heapreplace(busy, busy[0] + seconds)
     return max(busy)

@@ -41,10 +41,11 @@ def main() -> None:
 
 def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
     """Print what of shorter or longer training the missing trials can and cannot use."""
-    for start, count in sorted(Counter(cache.start(trial) for trial in missing).items()):
+    starts = {trial: cache.start(trial) for trial in missing}
+    for start, count in sorted(Counter(starts.values()).items()):
         if start:
             print(f"{count} of them go on from epoch {start}, where earlier training ended")
-    longer = [t for t in missing if not cache.start(t) and cache.lengths(t)]
+    longer = [trial for trial, start in starts.items() if not start and cache.lengths(trial)]
     if longer:
         print(f"{len(longer)} of them were trained longer, but only their ends are kept")
 

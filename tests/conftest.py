@@ -110,6 +110,15 @@ def start_stage(workspace: Path, stage: str) -> subprocess.Popen[str]:
     )
 
 
+def fail_stage(workspace: Path, stage: str, timeout: float = 60) -> str:
+    """Run a stage that must end with exit code 1 and one line on stderr; that line."""
+    process = start_stage(workspace, stage)
+    _, errors = process.communicate(timeout=timeout)
+    assert process.returncode == 1
+    assert errors.count("\n") == 1
+    return errors
+
+
 def run_stage(workspace: Path, stage: str) -> tuple[str, str]:
     """Run a stage to its good end; what it printed to stdout and to stderr."""
     process = start_stage(workspace, stage)

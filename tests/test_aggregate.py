@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.conftest import run_stage, start_stage, write_params
+from tests.conftest import fail_stage, run_stage, write_params
 
 
 def rows(workspace: Path, name: str) -> list[dict[str, str]]:
@@ -88,8 +88,5 @@ def test_overflow_becomes_valid_json_and_an_empty_cell(workspace: Path) -> None:
 
 def test_a_missing_trial_is_one_line(workspace: Path) -> None:
     write_params(workspace)
-    process = start_stage(workspace, "aggregate")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert errors.count("\n") == 1
+    errors = fail_stage(workspace, "aggregate")
     assert "data/models/sigma-0.001-replicate-0" in errors

@@ -28,7 +28,7 @@ from stages.figures import accuracy_vs_sigma, weight_histograms
 from stages.figures.style import house_style
 from stages.figures.weight_histograms import Histogram
 from stages.plot import read_points
-from tests.conftest import REPOSITORY, run_stage, start_stage
+from tests.conftest import REPOSITORY, fail_stage, run_stage
 
 TEMPLATES = REPOSITORY / ".dvc" / "plots"
 PLOTS = {
@@ -171,10 +171,7 @@ def test_a_bad_metrics_file_is_one_line_and_no_picture(
 ) -> None:
     path = write_metrics(tmp_path, SIGMAS) / "metrics" / name
     path.unlink() if content is None else path.write_text(content)
-    process = start_stage(tmp_path, "plot")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert errors.count("\n") == 1
+    errors = fail_stage(tmp_path, "plot")
     assert errors.startswith(f"plot: metrics/{name}: ")
     assert complaint in errors
     assert not (tmp_path / "plots").exists()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import REPOSITORY, run_stage, start_stage, write_params
+from tests.conftest import REPOSITORY, fail_stage, run_stage, start_stage, write_params
 
 
 def train(workspace: Path, **changes: Any) -> tuple[str, str]:
@@ -244,10 +244,7 @@ def test_a_full_disk_ends_in_one_line_and_keeps_what_was_finished(workspace: Pat
 
 def test_missing_data_is_one_line(tmp_path: Path) -> None:
     write_params(tmp_path)
-    process = start_stage(tmp_path, "train")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert errors.count("\n") == 1
+    errors = fail_stage(tmp_path, "train")
     assert "data/raw/train-images-idx3-ubyte" in errors
 
 
@@ -256,9 +253,7 @@ def test_missing_data_is_one_line(tmp_path: Path) -> None:
 )
 def test_cuda_without_a_device_is_one_line(workspace: Path) -> None:
     write_params(workspace, runtime={"device": "cuda"})
-    process = start_stage(workspace, "train")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
+    errors = fail_stage(workspace, "train")
     assert errors == "train: runtime.device = cuda: there is no CUDA device here; use cpu or auto\n"
 
 

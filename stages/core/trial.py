@@ -64,7 +64,12 @@ def sweep_sigmas(params: Params) -> list[float]:
     low, high = math.log10(params.sweep.sigma_min), math.log10(params.sweep.sigma_max)
     intervals = max(params.sweep.num_points - 1, 1)
     exponents = [low + (high - low) * i / intervals for i in range(params.sweep.num_points)]
-    return [float(f"{10**exponent:.{_SIGMA_DIGITS}g}") for exponent in exponents]
+    return [canonical_sigma(10**exponent) for exponent in exponents]
+
+
+def canonical_sigma(sigma: float) -> float:
+    """Cut a computed sigma to the digits in which every way of computing it agrees."""
+    return float(f"{sigma:.{_SIGMA_DIGITS}g}")
 
 
 def trial_key(trial: Trial, provenance: Provenance) -> str:

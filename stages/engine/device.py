@@ -1,5 +1,6 @@
 """The device that trials are trained on, and what of it determines a result's bits."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -18,6 +19,13 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def device_model(device: torch.device) -> str:

@@ -17,7 +17,7 @@ from stages.core.door import InputError
 from stages.core.params import Runtime
 from stages.core.trial import Provenance
 from stages.engine import worker
-from stages.engine.device import resolve_device
+from stages.engine.device import available_cores, resolve_device
 from stages.engine.forkserver import context
 from stages.engine.pool import Pool
 from stages.engine.provenance import provenance_of
@@ -30,7 +30,7 @@ def local_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
     provenance = provenance_of(dataset.digest, device)
     workers = runtime.workers
     if workers == "auto":
-        workers = 1 if device.type == "cuda" else _available_cores()
+        workers = 1 if device.type == "cuda" else available_cores()
     ended: SimpleQueue[int] = context.SimpleQueue()
     executor = ProcessPoolExecutor(workers, context, _start_worker, (dataset, provenance, ended))
     seen: set[BaseProcess] = set()
@@ -59,12 +59,6 @@ def local_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
         executor.shutdown(wait=False, cancel_futures=True)
         raise
     executor.shutdown()
-
-
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _drain(counts: "SimpleQueue[int]") -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from tests.conftest import run_stage, start_stage, write_params
+from tests.conftest import fail_stage, run_stage, start_stage, write_params
 from tests.test_train import entries, models, train, wait_until
 
 SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
@@ -142,9 +142,7 @@ def test_no_scheduler_is_one_line_in_seconds(workspace: Path) -> None:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     write_params(workspace, runtime={"executor": "dask", "scheduler": address})
-    process = start_stage(workspace, "train")
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 1
+    errors = fail_stage(workspace, "train", timeout=30)
     assert errors == (
         f"train: runtime.scheduler = {address}: no Dask scheduler answers there within 5 s\n"
     )
@@ -152,8 +150,6 @@ def test_no_scheduler_is_one_line_in_seconds(workspace: Path) -> None:
 
 def test_no_worker_is_one_line(workspace: Path, scheduler: str) -> None:
     write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
-    process = start_stage(workspace, "train")
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 1
+    errors = fail_stage(workspace, "train", timeout=30)
     assert errors.endswith("no worker is connected to it\n")
     assert errors.count("\n") == 1
