@@ -17,7 +17,7 @@ def main() -> None:
         description="Our trainer beside its peers. Takes 5 to 6 minutes on 2 quiet cores.",
     )
     parser.add_argument(
-        "--full", action="store_true", help="25 sigmas x 10 epochs; takes more than half an hour"
+        "--full", action="store_true", help="25 sigmas x 10 epochs; takes about 35 minutes"
     )
     plan = FULL if parser.parse_args().full else SMALL
     with clear_exit("benchmark"):
