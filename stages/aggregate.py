@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -20,18 +21,25 @@ MODELS, METRICS = Path("data/models"), Path("metrics")
 
 
 def main() -> None:
-    """Write summary.json, accuracy.csv, history.csv and histograms.csv."""
+    """Write summary.json, provenance.json, accuracy.csv, history.csv and histograms.csv."""
     params = read_params()
     folders = [MODELS / trial.name for trial in sweep_trials(params)]
     records = [parse_record((folder / RECORD).read_bytes()) for folder in folders]
     points = accuracy_points(records, params.report.final_epochs)
     METRICS.mkdir(exist_ok=True)
     summary = summarize(points, records, params.report.final_epochs)
-    (METRICS / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    write_json("summary.json", summary)
+    write_json("provenance.json", provenance_rows(records))
     write_csv("accuracy.csv", map(asdict, points))
     write_csv("history.csv", history_rows(records))
     write_csv("histograms.csv", histogram_rows(folders, records, params.report.histogram_bins))
     print(*(f"{name} {value:.6g}" for name, value in summary.items()), sep="\n")
+
+
+def provenance_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Each provenance in the sweep, normally one, with the number of its trials."""
+    trials = Counter(record.provenance for record in records)
+    return [{"trials": count, **asdict(provenance)} for provenance, count in trials.items()]
 
 
 def history_rows(records: Iterable[Record]) -> Iterable[dict[str, Any]]:
@@ -52,6 +60,11 @@ def histogram_rows(
         parameters = np.concatenate([read_parameters(folder) for folder in replicates])
         for centre, count in zip(*parameter_histogram(parameters, bins), strict=True):
             yield {"sigma": sigma, "bin_center": f"{centre:.8g}", "count": count}
+
+
+def write_json(name: str, content: Any) -> None:
+    """Write strict JSON, which has no NaN."""
+    (METRICS / name).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(name: str, rows: Iterable[dict[str, Any]]) -> None:

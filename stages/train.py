@@ -3,8 +3,10 @@
 Finished trials come from the trial cache, only the others are trained.
 """
 
+import json
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +19,7 @@ from stages.core.records import RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.forkserver import warm_up
 
-RAW, MODELS = Path("data/raw"), Path("data/models")
+RAW, MODELS, EFFORT = Path("data/raw"), Path("data/models"), Path("metrics/effort.json")
 
 
 def main() -> None:
@@ -29,6 +31,7 @@ def main() -> None:
     from stages.engine.sweep import train_trials
 
     trials = sweep_trials(params)
+    began = time.monotonic()
     with open_pool(params.runtime, read_dataset(RAW)) as pool:
         cache = TrialCache.of_checkout(pool.provenance)
         missing = [trial for trial in trials if cache.find(trial) is None]
@@ -37,6 +40,7 @@ def main() -> None:
         if missing:
             train_trials(missing, cache, pool)
     write_models((trial.name, cache.find(trial)) for trial in trials)
+    write_effort(len(missing), len(trials) - len(missing), time.monotonic() - began)
 
 
 def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
@@ -65,6 +69,17 @@ def write_models(entries: Iterable[tuple[str, dict[str, bytes] | None]]) -> None
                 (fresh / name / file).write_bytes(files[file])
         shutil.rmtree(MODELS, ignore_errors=True)
         fresh.rename(MODELS)
+
+
+def write_effort(trained: int, reused: int, seconds: float) -> None:
+    """Write how many trials this run trained, in how many seconds, and how many it reused."""
+    effort = {
+        "trials_trained": trained,
+        "trials_reused": reused,
+        "train_seconds": round(seconds, 1) if trained else 0.0,
+    }
+    EFFORT.parent.mkdir(exist_ok=True)
+    EFFORT.write_text(json.dumps(effort, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,12 +22,13 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.tables import read_points
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import EpochRecord, Record
+from stages.core.trial import Provenance
 from stages.figures import accuracy_vs_sigma, weight_histograms
 from stages.figures.style import house_style
 from stages.figures.weight_histograms import Histogram
-from stages.plot import read_points
 from tests.conftest import REPOSITORY, fail_stage, run_stage
 
 TEMPLATES = REPOSITORY / ".dvc" / "plots"
@@ -61,6 +62,7 @@ def sweep(
                 for epoch in (1, 2)
                 for final in [accuracy(sigma, replicate)]
             ],
+            Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a"),
         )
         for replicate in range(replicates)
         for sigma in sigmas

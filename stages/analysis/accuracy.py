@@ -13,6 +13,10 @@ from stages.core.records import Record
 WINDOW_DISTANCE = 0.01
 """A sigma belongs to the window if its accuracy is at most this far below the best."""
 
+SMALL_SIGMA, LARGE_SIGMA = 1e-3, 1.0
+"""Up to the one and from the other on a textbook expects no learning: far off the 0.05 to 0.18 of
+Glorot and of He."""
+
 CHANCE_CEILING = CHANCE_ACCURACY + 3 * sqrt(CHANCE_ACCURACY * (1 - CHANCE_ACCURACY) / 10_000)
 """12.3 %: above this a trial is better than chance. Three standard errors of a share of the 10,000
 test images."""

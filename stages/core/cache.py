@@ -4,6 +4,7 @@ An entry is a folder <key>/<epochs> that appears whole, by one rename, or not at
 SHA-256 of each of its files, so that what was damaged later is noticed, and trained again.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,6 +20,22 @@ from stages.core.trial import Provenance, Trial, trial_key
 _MANIFEST = "manifest.json"
 
 
+def cache_root() -> Path:
+    """The folder of the trial cache of this checkout.
+
+    DVC names the original checkout in DVC_ROOT, also where it runs an experiment in a temporary
+    copy of it, so that all experiments share one cache.
+    """
+    return Path(os.environ.get("DVC_ROOT", ".")) / "data" / "cache"
+
+
+def key_lock(root: Path, key: str) -> BaseFileLock:
+    """The lock of the entries under a key. It falls free when its process dies."""
+    locks = root / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / f"{key}.lock", thread_local=False)
+
+
 class TrialCache:
     """Finished trials of one provenance under `root`."""
 
@@ -28,17 +45,13 @@ class TrialCache:
 
     @classmethod
     def of_checkout(cls, provenance: Provenance) -> "TrialCache":
-        """The cache of this checkout.
-
-        DVC names the original checkout in DVC_ROOT, also where it runs an experiment in a
-        temporary copy of it, so that all experiments share one cache.
-        """
-        return cls(Path(os.environ.get("DVC_ROOT", ".")) / "data" / "cache", provenance)
+        """The cache of this checkout."""
+        return cls(cache_root(), provenance)
 
     def find(self, trial: Trial) -> dict[str, bytes] | None:
         """The files of a trial, by name; None where there are none or they are damaged.
 
-        A damaged entry is reported on stderr and removed.
+        A damaged entry is reported on stderr and removed. The time of an entry is its last use.
         """
         entry = self._entry(trial)
         try:
@@ -58,6 +71,8 @@ class TrialCache:
             )
             shutil.rmtree(entry, ignore_errors=True)
             return None
+        with contextlib.suppress(OSError):  # pruning goes by it; a read-only cache does without
+            os.utime(entry)
         return files
 
     def lengths(self, trial: Trial) -> list[int]:
@@ -85,10 +100,8 @@ class TrialCache:
                     raise
 
     def lock(self, trial: Trial) -> BaseFileLock:
-        """The lock of a trial: who holds it trains it. It falls free when its process dies."""
-        locks = self._root / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        return FileLock(locks / f"{trial_key(trial, self._provenance)}.lock", thread_local=False)
+        """The lock of a trial: who holds it trains it."""
+        return key_lock(self._root, trial_key(trial, self._provenance))
 
     def _entry(self, trial: Trial) -> Path:
         key = trial_key(trial, self._provenance)

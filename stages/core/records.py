@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from stages.core.trial import Provenance
+
 WEIGHTS, RECORD, OPTIMIZER = "weights.safetensors", "trial.json", "optimizer.safetensors"
 
 
@@ -40,6 +42,7 @@ class Record:
     diverged: bool  # whether a loss or a parameter overflowed
     train_seconds: float  # its share of its group's time
     history: list[EpochRecord]
+    provenance: Provenance
 
 
 def parse_record(content: bytes) -> Record:
@@ -52,6 +55,7 @@ def parse_record(content: bytes) -> Record:
         diverged=record["diverged"],
         train_seconds=record["train_seconds"],
         history=[EpochRecord(**_with_nan(epoch)) for epoch in record["history"]],
+        provenance=Provenance(**record["provenance"]),
     )
 
 

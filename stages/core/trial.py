@@ -4,9 +4,12 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from stages.core.dataset import CLASSES, IMAGE_SHAPE
-from stages.core.params import Params
+
+if TYPE_CHECKING:
+    from stages.core.params import Params  # loads pydantic, which plot does without
 
 _SIGMA_DIGITS = 8
 """Significant digits of a sigma. A sweep of 25 points and one of 13 compute their common sigmas by
@@ -42,7 +45,7 @@ class Provenance:
     data: str  # digest of the images and labels
 
 
-def sweep_trials(params: Params) -> list[Trial]:
+def sweep_trials(params: "Params") -> list[Trial]:
     """The trials that `params` asks for: replicate by replicate, in each by rising sigma."""
     return [
         Trial(
@@ -59,7 +62,7 @@ def sweep_trials(params: Params) -> list[Trial]:
     ]
 
 
-def sweep_sigmas(params: Params) -> list[float]:
+def sweep_sigmas(params: "Params") -> list[float]:
     """Log-spaced from sigma_min to sigma_max; a sweep of one point is sigma_min alone."""
     low, high = math.log10(params.sweep.sigma_min), math.log10(params.sweep.sigma_max)
     intervals = max(params.sweep.num_points - 1, 1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.analysis.accuracy import WINDOW_DISTANCE, Point
+from stages.analysis.accuracy import LARGE_SIGMA, SMALL_SIGMA, WINDOW_DISTANCE, Point
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.figures.style import (
     BLUE,
@@ -19,9 +19,6 @@ from stages.figures.style import (
     new_figure,
     sigma_label,
 )
-
-SMALL_SIGMA, LARGE_SIGMA = 1e-3, 1.0
-"""Beyond these a textbook expects no learning: far off the 0.05 to 0.18 of Glorot and of He."""
 
 _LABEL_HEIGHT, _TOP = 106, 112
 """In percent: the label of the best stands above all curves, within the axes."""

@@ -7,6 +7,7 @@ import pytest
 
 from stages.analysis.accuracy import accuracy_points, summarize
 from stages.core.records import EpochRecord, Record
+from stages.core.trial import Provenance
 
 
 def record(
@@ -17,7 +18,8 @@ def record(
         EpochRecord(epoch, loss, accuracy / 2, loss, accuracy)
         for epoch, accuracy in enumerate(accuracies, 1)
     ]
-    return Record(sigma, replicate, diverged, 1.0, history)
+    provenance = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
+    return Record(sigma, replicate, diverged, 1.0, history, provenance)
 
 
 def summary_of(accuracy: dict[float, float]) -> dict[str, float | int]:

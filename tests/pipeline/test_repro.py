@@ -8,7 +8,7 @@ import pytest
 
 from tests.pipeline.conftest import Clone
 
-STAGES = ["download", "train", "aggregate", "plot"]
+STAGES = ["download", "train", "aggregate", "plot", "report"]
 
 
 def stages_run(output: str) -> list[str]:
@@ -46,8 +46,8 @@ def test_repro_again_does_nothing(clone: Clone) -> None:
     assert stages_run(clone.repro()) == []
 
 
-def test_other_bins_run_aggregate_and_plot_only(clone: Clone) -> None:
-    assert stages_run(clone.repro("report.histogram_bins=40")) == ["aggregate", "plot"]
+def test_other_bins_run_aggregate_plot_and_report_only(clone: Clone) -> None:
+    assert stages_run(clone.repro("report.histogram_bins=40")) == ["aggregate", "plot", "report"]
     with (clone.path / "metrics" / "histograms.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 3 * 40
 

@@ -1,0 +1,93 @@
+"""What the trial cache holds, who uses it, and how entries leave it."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import Timeout
+from pydantic import ValidationError
+
+from stages.core.cache import key_lock
+from stages.core.params import PARAMS_FILE, Params
+from stages.core.records import RECORD
+from stages.core.trial import Trial, sweep_trials
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One finished trial in the cache."""
+
+    path: Path
+    trial: Trial | None  # None: written by other versions of this code, or damaged
+    size: int  # bytes
+    last_used: float  # seconds since 1970
+
+
+def entries(root: Path) -> list[Entry]:
+    """All entries under `root`, in no order."""
+    return [_entry(path) for path in root.glob("??/*/[0-9]*")]
+
+
+def remove(root: Path, entry: Entry) -> bool:
+    """Remove an entry, whole or not at all; False where a run is just training its trial."""
+    lock = key_lock(root, entry.path.parent.name)
+    try:
+        with lock.acquire(blocking=False), tempfile.TemporaryDirectory(dir=root) as scratch:
+            entry.path.rename(Path(scratch) / "entry")
+    except Timeout:
+        return False
+    return True
+
+
+def trials_of_all_revisions(checkout: Path) -> set[Trial]:
+    """The trials that any commit, experiment or the workspace of `checkout` asks for.
+
+    Raises OSError and CalledProcessError where git cannot be asked.
+    """
+    texts = [(checkout / PARAMS_FILE).read_bytes(), *_committed(checkout, PARAMS_FILE)]
+    sweeps = filter(None, map(_parsed, set(texts)))
+    return {trial for params in sweeps for trial in sweep_trials(params)}
+
+
+def _entry(path: Path) -> Entry:
+    size = sum(file.stat().st_size for file in path.iterdir())
+    return Entry(path, _trial(path / RECORD), size, path.stat().st_mtime)
+
+
+def _trial(record: Path) -> Trial | None:
+    try:
+        fields: dict[str, Any] = json.loads(record.read_bytes())["trial"]
+        return Trial(**{**fields, "sizes": tuple(fields["sizes"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _parsed(text: bytes) -> Params | None:
+    """None for parameters that no run of this code would accept."""
+    try:
+        return Params.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError):
+        return None
+
+
+def _committed(checkout: Path, file: Path) -> Iterator[bytes]:
+    """Every version of `file` in any commit; experiments of DVC are commits under refs/exps."""
+
+    def git(*arguments: str, stdin: bytes = b"") -> bytes:
+        command = ["git", "-C", str(checkout), *arguments]
+        return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True).stdout
+
+    revisions = git("rev-list", "--all").split()
+    asked = b"".join(revision + f":./{file}\n".encode() for revision in revisions)
+    answers = git("cat-file", "--batch", stdin=asked)
+    while answers:
+        header, answers = answers.split(b"\n", 1)
+        if not header.endswith(b"missing"):
+            length = int(header.split()[-1])
+            yield answers[:length]
+            answers = answers[length + 1 :]

@@ -1,0 +1,48 @@
+"""The report door: metrics/ and params.yaml in, metrics/report.md out."""
+
+import json
+
+from stages.analysis.findings import Results
+from stages.analysis.tables import METRICS, read_courses, read_points, read_summary, readable
+from stages.core.door import InputError, clear_exit
+from stages.core.params import Params, read_params
+from stages.core.trial import Provenance, sweep_sigmas
+from stages.figures.markdown import report
+
+REPORT = METRICS / "report.md"
+
+
+def main() -> None:
+    """Write report.md."""
+    params = read_params()
+    results = Results(read_points(), read_summary(), read_courses())
+    refuse_another_sweep(results, params)
+    unfinished = REPORT.with_suffix(".unfinished")
+    unfinished.write_text(report(params, results, read_provenances()), encoding="utf-8")
+    unfinished.replace(REPORT)
+
+
+def refuse_another_sweep(results: Results, params: Params) -> None:
+    """Raise InputError unless all metrics are of the sweep that `params` asks for."""
+    asked = [(sigma, params.sweep.replicates) for sigma in sweep_sigmas(params)]
+    found = [(point.sigma, point.n) for point in results.points]
+    epochs = {sigma: len(course) for sigma, course in results.courses.items()}
+    if (
+        found != asked
+        or epochs != dict.fromkeys(sweep_sigmas(params), params.train.epochs)
+        or results.summary.get("best_sigma") not in epochs
+    ):
+        raise InputError("metrics/ is not of the sweep in params.yaml; `dvc repro` makes it so")
+
+
+def read_provenances() -> dict[Provenance, int]:
+    """The rows of provenance.json: where networks come from, and how many."""
+    with readable(METRICS / "provenance.json") as path:
+        rows = json.loads(path.read_text())
+        trials = [row.pop("trials") for row in rows]
+        return dict(zip((Provenance(**row) for row in rows), trials, strict=True))
+
+
+if __name__ == "__main__":
+    with clear_exit("report"):
+        main()

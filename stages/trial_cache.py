@@ -1,0 +1,90 @@
+"""The door to the trial cache: its size, and what may leave it.
+
+`python -m stages.trial_cache` tells its size, `prune --older-than DAYS` and `prune --unused` remove
+some entries and `clear` removes all, each after asking.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.core.cache import cache_root
+from stages.core.door import InputError, clear_exit
+from stages.core.pruning import Entry, entries, remove, trials_of_all_revisions
+
+DAY = 24 * 60 * 60
+
+
+def main() -> None:
+    """Do what the command line says."""
+    arguments = parse(sys.argv[1:])
+    root = cache_root()
+    held = entries(root)
+    print(f"trial cache: {amount(held)}, in {root}")
+    if arguments.action == "clear":
+        drop(held, root, arguments.yes)
+    elif arguments.action == "prune":
+        drop(choose(held, arguments.older_than, arguments.unused), root, arguments.yes)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser("python -m stages.trial_cache", description=__doc__)
+    actions = parser.add_subparsers(dest="action", metavar="prune | clear")
+    clear = actions.add_parser("clear", help="remove all entries")
+    prune = actions.add_parser("prune", help="remove entries by age or by use")
+    which = prune.add_mutually_exclusive_group(required=True)
+    which.add_argument("--older-than", type=float, metavar="DAYS", help="not used for so long")
+    which.add_argument(
+        "--unused", action="store_true", help="in the sweep of no commit, experiment or workspace"
+    )
+    for action in (clear, prune):
+        action.add_argument("--yes", action="store_true", help="do not ask")
+    return parser.parse_args(arguments)
+
+
+def choose(held: Sequence[Entry], older_than: float | None, unused: bool) -> list[Entry]:
+    """The entries that `prune` is about."""
+    if unused:
+        try:
+            used = trials_of_all_revisions(Path())
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise InputError(f"what experiments use is unknown: {error}") from None
+        return [entry for entry in held if entry.trial not in used]
+    assert older_than is not None
+    return [entry for entry in held if time.time() - entry.last_used > older_than * DAY]
+
+
+def drop(chosen: Sequence[Entry], root: Path, yes: bool) -> None:
+    """Remove `chosen`, if the user agrees; entries that a run is training now stay."""
+    if not chosen:
+        print("nothing to remove")
+        return
+    print(f"this would free {amount(chosen)}; what is needed later is trained again")
+    if not yes and not agreed():
+        print("nothing removed")
+        return
+    removed = [entry for entry in chosen if remove(root, entry)]
+    print(f"removed {amount(removed)}")
+
+
+def agreed() -> bool:
+    """Whether the user says yes; where nobody can be asked, no."""
+    try:
+        return input("remove? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def amount(held: Sequence[Entry]) -> str:
+    """Number and size of entries, for people."""
+    megabytes = sum(entry.size for entry in held) / 1e6
+    return f"{len(held)} trial{'s' * (len(held) != 1)}, {megabytes:.1f} MB"
+
+
+if __name__ == "__main__":
+    with clear_exit("trial cache"):
+        main()

@@ -1,0 +1,430 @@
+"""The page of `dvc plots` in a real browser without network: each chart draws all of its CSV file.
+
+Three real experiments of different ranges, `dvc plots show` and `dvc plots diff`, and an installed
+Chromium. The screenshots stay in pytest's temporary folder.
+"""
+
+import csv
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.pipeline.conftest import Clone, make_clone
+
+EXPERIMENTS = {
+    "tiny": ("1e-6", "1e-2", "1"),
+    "middle": ("1e-4", "10", "1"),
+    "huge": ("0.1", "100", "2"),
+}
+"""The smallest and the largest sigma of each, and its replicates."""
+
+EPOCHS = 2
+PICTURES = ["accuracy_vs_sigma.png", "weight_histograms.png"]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HARMLESS = "The compiled spec uses Vega v5, but current version is v6"
+"""Vega-Lite 5 runs on Vega 6. No other warning may pass: Vega only warns of a misspelt field."""
+
+DESCRIBE = """shapes => shapes.map(shape => {
+  const box = shape.getBoundingClientRect();
+  return {
+    text: shape.getAttribute("aria-label") ?? shape.textContent,
+    colour: shape.getAttribute("stroke") ?? shape.getAttribute("fill"),
+    opacity: Number(getComputedStyle(shape).opacity),
+    vertices: (shape.getAttribute("d") ?? "").split("L").length,
+    x: box.x, y: box.y, width: box.width, height: box.height,
+  };
+})"""
+
+Rows = list[dict[str, str]]
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the three CSV files of a revision say."""
+
+    accuracy: Rows
+    history: Rows
+    histograms: Rows
+
+    @property
+    def sigmas(self) -> list[float]:
+        return [float(row["sigma"]) for row in self.accuracy]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A page that DVC wrote, and the revisions that it shows."""
+
+    html: Path
+    revisions: dict[str, Metrics]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Something drawn: Vega's words for a screen reader tell the values behind a mark."""
+
+    text: str
+    colour: str | None
+    opacity: float
+    vertices: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def value(self, name: str) -> str:
+        found = re.search(rf"(?:^|; ){re.escape(name)}: ([^;]*)", self.text)
+        assert found, f"no {name} in {self.text!r}"
+        return found[1]
+
+    def number(self, name: str) -> float:
+        return float(self.value(name).rstrip("%"))
+
+    def touches(self, other: "Shape") -> bool:
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A page in the browser, what it asked for and what it complained of."""
+
+    page: Page
+    written: Written
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def revisions(self) -> dict[str, Metrics]:
+        return self.written.revisions
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not message.text.startswith(HARMLESS):
+            self.complaints.append(message.text)
+
+    def shapes(self, selector: str) -> list[Shape]:
+        """The matches that can be seen."""
+        found = self.page.eval_on_selector_all(selector, DESCRIBE)
+        return [s for s in (Shape(**shape) for shape in found) if s.width and s.opacity]
+
+    def marks(self, layer: str) -> list[Shape]:
+        """What a layer of a template drew."""
+        return self.shapes(f".{layer}_marks > path")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clone:
+    clone = make_clone(tmp_path_factory.mktemp("clone"), mnist_dir)
+    install_page(clone)
+    return clone
+
+
+def install_page(clone: Clone) -> None:
+    clone.run(sys.executable, "-m", "stages.page")
+
+
+@pytest.fixture(scope="module")
+def experiments(installed: Clone) -> dict[str, Metrics]:
+    """Three sweeps of three sigmas; the last one stays in the workspace."""
+    results = {}
+    for name, (low, high, replicates) in EXPERIMENTS.items():
+        sweep = {"sigma_min": low, "sigma_max": high, "replicates": replicates, "num_points": "3"}
+        settings = [f"sweep.{key}={value}" for key, value in sweep.items()]
+        overrides = [f"-S{setting}" for setting in [*settings, f"train.epochs={EPOCHS}"]]
+        installed.dvc("exp", "run", "--name", name, *overrides)
+        results[name] = read_metrics(installed)
+    return results
+
+
+def read_metrics(clone: Clone) -> Metrics:
+    def rows(name: str) -> Rows:
+        with (clone.path / "metrics" / name).open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    return Metrics(rows("accuracy.csv"), rows("history.csv"), rows("histograms.csv"))
+
+
+@pytest.fixture(scope="module", params=["show", "diff"])
+def written(
+    request: pytest.FixtureRequest,
+    installed: Clone,
+    experiments: dict[str, Metrics],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Written:
+    """`show` of a workspace in which a network diverged; `diff` of all, outside the checkout."""
+    if request.param == "diff":
+        folder = tmp_path_factory.mktemp("elsewhere")
+        installed.dvc("plots", "diff", *experiments, "--out", str(folder))
+        return Written(folder / "index.html", experiments)
+    accuracy = installed.path / "metrics" / "accuracy.csv"
+    accuracy.write_text(re.sub(r",0\n\Z", ",1\n", accuracy.read_text()))
+    installed.dvc("plots", "show")
+    html = installed.path / "dvc_plots" / "index.html"
+    return Written(html, {"workspace": read_metrics(installed)})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed here; Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def opened(
+    browser: Browser, written: Written, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Opened]:
+    """The page with its three charts drawn."""
+    context = browser.new_context(offline=True, viewport={"width": 1400, "height": 900})
+    opened = Opened(context.new_page(), written)
+    opened.page.on("request", lambda request: opened.requests.append(request.url))
+    opened.page.on("console", lambda message: opened.hear(message))
+    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.page.goto(written.html.as_uri())
+    menus = "document.querySelectorAll('.vega-embed > details').length"  # come when all is drawn
+    try:
+        opened.page.wait_for_function(f"{menus} === 3", timeout=20_000)
+    except Exception:
+        pytest.fail(f"not all charts were drawn: {opened.complaints}")
+    screenshot = tmp_path_factory.mktemp("screenshot") / "page.png"
+    opened.page.screenshot(path=screenshot, full_page=True)
+    yield opened
+    context.close()
+
+
+def test_the_page_needs_no_network_and_complains_of_nothing(opened: Opened) -> None:
+    pictures = [
+        f"static/{revision}_plots_{picture}"
+        for revision in opened.revisions
+        for picture in PICTURES
+    ]
+    folder = opened.written.html.parent.as_uri()
+    expected = [f"{folder}/{name}" for name in ["index.html", *pictures]]
+    assert sorted(opened.requests) == sorted(expected)
+    assert opened.complaints == []
+
+
+def test_each_row_of_the_accuracies_is_a_point_that_tells_it(opened: Opened) -> None:
+    columns = {
+        "sigma": ("sigma", 1),
+        "test, at the end": ("test_accuracy", 100),
+        "test, after the first epoch": ("first_epoch_test_accuracy", 100),
+        "training, at the end": ("train_accuracy", 100),
+        "networks": ("n", 1),
+        "of them diverged": ("diverged", 1),
+    }
+    drawn = [(m.value("revision"), *map(m.number, columns)) for m in opened.marks("points")]
+    rows = [
+        (revision, *(scale * float(row[column]) for column, scale in columns.values()))
+        for revision, metrics in opened.revisions.items()
+        for row in metrics.accuracy
+    ]
+    assert_same(drawn, rows)
+
+
+def test_each_revision_has_a_line_of_its_colour_and_a_diamond_at_its_best(opened: Opened) -> None:
+    lines, diamonds = opened.marks("means"), opened.marks("best")
+    assert [line.value("rev") for line in lines] == list(opened.revisions)
+    assert [line.vertices for line in lines] == [len(m.sigmas) for m in opened.revisions.values()]
+    assert len({line.colour for line in lines}) == len(lines)
+    best = [
+        (revision, max(100 * float(row["test_accuracy"]) for row in metrics.accuracy))
+        for revision, metrics in opened.revisions.items()
+    ]
+    assert_same([(d.value("rev"), d.number("accuracy (%)")) for d in diamonds], best)
+
+
+def test_a_band_opens_where_there_are_replicates_and_only_there(opened: Opened) -> None:
+    lines, bands = opened.marks("means"), opened.marks("bands")
+    assert len(bands) == len(lines)
+    pairs = zip(bands, lines, strict=True)
+    wide = {band.value("rev") for band, line in pairs if band.height > line.height + 1}
+    known = {
+        revision
+        for revision, metrics in opened.revisions.items()
+        if any(row["standard_error"] for row in metrics.accuracy)
+    }
+    assert wide == known
+    assert known
+
+
+def test_a_cross_marks_each_sigma_at_which_a_network_diverged(opened: Opened) -> None:
+    rows = [row for metrics in opened.revisions.values() for row in metrics.accuracy]
+    diverged = [row["sigma"] for row in rows if row["diverged"] != "0"]
+    assert len(opened.marks("diverged")) == len(diverged)
+    assert len(diverged) == ("workspace" in opened.revisions)
+
+
+def test_each_epoch_of_each_sigma_is_a_dot_on_a_curve(opened: Opened) -> None:
+    dots = opened.marks("dots")
+    numbers = ["sigma", "epoch", "test accuracy (%)", "networks"]
+    drawn = [(dot.value("revision"), *map(dot.number, numbers)) for dot in dots]
+    rows = []
+    for revision, metrics in opened.revisions.items():
+        of_point: dict[tuple[float, float], list[float]] = {}
+        for row in metrics.history:
+            point = float(row["sigma"]), float(row["epoch"])
+            of_point.setdefault(point, []).append(100 * float(row["test_accuracy"]))
+        rows += [(revision, *p, sum(v) / len(v), float(len(v))) for p, v in of_point.items()]
+    assert_same(drawn, rows)
+    curves = opened.marks("curves")
+    assert len(curves) == len(all_sigmas(opened))
+    assert {curve.vertices for curve in curves} == {EPOCHS}
+
+
+def test_a_colour_means_the_same_sigma_in_every_revision(opened: Opened) -> None:
+    curves = opened.marks("curves")
+    meanings = {(curve.colour, curve.number("sigma")) for curve in curves}
+    sigmas = set(all_sigmas(opened))
+    assert len(meanings) == len({colour for colour, _ in meanings}) == len(sigmas)
+
+
+def test_each_histogram_is_a_ridge(opened: Opened) -> None:
+    ridges = opened.marks("ridges")
+    drawn = [(ridge.value("revision"), ridge.number("sigma")) for ridge in ridges]
+    assert_same(drawn, [(r, s) for r, m in opened.revisions.items() for s in m.sigmas])
+    rows = sum(len(metrics.histograms) for metrics in opened.revisions.values())
+    assert sum(ridge.vertices for ridge in ridges) >= rows
+    assert all(ridge.height > 20 for ridge in ridges)
+
+
+def all_sigmas(opened: Opened) -> list[float]:
+    """Of each revision its sigmas, as often as they occur."""
+    return [sigma for metrics in opened.revisions.values() for sigma in metrics.sigmas]
+
+
+def assert_same(drawn: Iterable[Row], rows: Iterable[Row]) -> None:
+    """The same rows in any order, to the digits that a chart tells."""
+    for ours, theirs in zip(sorted(drawn), sorted(rows), strict=True):
+        assert ours[0] == theirs[0]
+        assert ours[1:] == pytest.approx(theirs[1:], rel=6e-4)
+
+
+def test_every_chart_has_a_title_and_an_explanation_and_names_its_revisions(
+    opened: Opened,
+) -> None:
+    def texts(part: str) -> list[str]:
+        return [shape.text for shape in opened.shapes(f".role-{part} text")]
+
+    revisions = list(opened.revisions)
+    titles = ["Accuracy against sigma", "Learning curves", "Weight distributions"]
+    assert [text for text in texts("title-text") if text not in revisions] == titles
+    assert [text for text in texts("title-text") if text in revisions] == 2 * revisions
+    assert len(texts("title-subtitle")) >= 3
+    assert texts("legend-label")[: len(revisions)] == revisions
+
+
+def test_sigma_and_errors_have_logarithmic_axes(opened: Opened) -> None:
+    points, dots = opened.marks("points"), opened.marks("dots")
+    sigmas = [point.number("sigma") for point in points]
+    assert_logarithmic(sigmas, [point.x + point.width / 2 for point in points])
+    errors = [100 - dot.number("test accuracy (%)") for dot in dots]
+    assert_logarithmic(errors, [dot.y + dot.height / 2 for dot in dots])
+
+
+def assert_logarithmic(values: list[float], pixels: list[float]) -> None:
+    line = np.polynomial.Polynomial.fit(np.log(values), pixels, 1)
+    np.testing.assert_allclose(line(np.log(values)), pixels, atol=1)
+    assert np.ptp(pixels) > 200
+
+
+def test_labels_of_an_axis_do_not_overlap(opened: Opened) -> None:
+    axes = opened.page.locator(".role-axis-label").count()
+    assert axes >= 6
+    for axis in range(axes):
+        labels = opened.shapes(f":nth-match(.role-axis-label, {axis + 1}) text")
+        assert [(a.text, b.text) for a, b in combinations(labels, 2) if a.touches(b)] == []
+
+
+@pytest.mark.parametrize("width", [1400, 700])
+def test_the_page_is_no_wider_than_the_window(opened: Opened, width: int) -> None:
+    opened.page.set_viewport_size({"width": width, "height": 900})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    for shape in opened.shapes("svg.marks, img"):
+        assert 0 <= shape.x < shape.x + shape.width <= width
+        assert shape.width > 300
+
+
+def test_every_picture_of_every_revision_is_large_enough_to_read(opened: Opened) -> None:
+    opened.page.set_viewport_size({"width": 1400, "height": 900})
+    loaded = opened.page.eval_on_selector_all("img", "all => all.map(img => img.naturalWidth)")
+    shown = [picture.width for picture in opened.shapes("img")]
+    assert loaded == [1440] * len(PICTURES) * len(opened.revisions)
+    assert len(shown) == len(loaded)
+    assert min(shown) > 600
+
+
+def test_pointing_at_a_point_tells_its_numbers(opened: Opened) -> None:
+    point = opened.marks("points")[0]
+    opened.page.locator(".points_marks > path").first.hover()
+    tooltip = opened.page.locator("#vg-tooltip-element.visible").inner_text()
+    for name in ["revision", "sigma", "test, at the end", "its standard error", "networks"]:
+        assert re.search(rf"{name}\s+{re.escape(point.value(name))}(\s|$)", tooltip)
+
+
+def test_pointing_at_a_dot_singles_out_the_curves_of_its_sigma(opened: Opened) -> None:
+    dot = opened.marks("dots")[0]
+    assert {curve.opacity for curve in opened.marks("curves")} == {1}
+    opened.page.locator(".dots_marks > path").first.hover()
+    for curve in opened.marks("curves"):
+        assert (curve.opacity == 1) == (curve.number("sigma") == dot.number("sigma"))
+    opened.page.mouse.move(0, 0)
+
+
+def test_every_choice_changes_its_chart(opened: Opened) -> None:
+    choices = opened.page.locator(".vega-bind select")
+    assert choices.count() == 3
+    for choice in choices.all():
+        chart = choice.locator(
+            "xpath=ancestor::*[contains(@class, 'vega-embed')]//*[@class='marks']"
+        )
+        options = [option.get_attribute("value") for option in choice.locator("option").all()]
+        drawn = set()
+        for option in options:
+            choice.select_option(option)
+            drawn.add(chart.inner_html())
+        assert len(drawn) == len(options) > 1
+    assert opened.complaints == []
+
+
+def test_the_page_is_not_in_git_and_leaves_other_settings_alone(installed: Clone) -> None:
+    installed.dvc("config", "--local", "plots.auto_open", "false")
+    install_page(installed)
+    settings = installed.dvc("config", "--local", "--list")
+    assert "plots.auto_open=false" in settings
+    assert "plots.html_template=plots_page.html" in settings
+    changed = installed.run("git", "status", "--porcelain")
+    assert "plots_page" not in changed
+    assert "config" not in changed
+
+
+def test_the_page_names_no_file_of_another_host(written: Written) -> None:
+    html = written.html.read_text()
+    assert html.count("<script") > 3
+    assert re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\W*https?:[^>]*", html) == []

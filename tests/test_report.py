@@ -1,0 +1,243 @@
+"""The report door: what it writes of trained trials, and of metrics written here."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import chdir
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.aggregate import history_rows, provenance_rows, write_csv, write_json
+from stages.analysis.accuracy import accuracy_points, summarize
+from stages.core.params import Params, read_params
+from stages.core.records import Record
+from stages.core.trial import sweep_sigmas
+from tests.analysis.test_findings import record
+from tests.conftest import REPOSITORY, run_stage, start_stage, write_params
+
+FILES = ["summary.json", "accuracy.csv", "history.csv", "provenance.json"]
+PEAK = [[0.93, 0.95], [0.95, 0.97], [0.6, 0.8]]
+
+
+def write_metrics(folder: Path, records: Sequence[Record], **sweep: Any) -> Path:
+    """Write `folder`/metrics as aggregate does, and the params.yaml that asks for `records`."""
+    write_params(folder, sweep=sweep)
+    (folder / "metrics").mkdir(exist_ok=True)
+    points = accuracy_points(records, 1)
+    with chdir(folder):
+        write_json("summary.json", summarize(points, records, 1))
+        write_json("provenance.json", provenance_rows(records))
+        write_csv("accuracy.csv", map(asdict, points))
+        write_csv("history.csv", history_rows(records))
+    return folder
+
+
+def write_sweep(
+    folder: Path, courses: Sequence[Sequence[float]], replicates: int = 1, diverged: bool = False
+) -> Path:
+    """A sweep of the sigmas 0.001 to 1; each replicate is 0.2 points above the one before."""
+    sweep = {"num_points": len(courses), "replicates": replicates}
+    write_params(folder, sweep=sweep)
+    records = [
+        record(sigma, [accuracy + 0.002 * replicate for accuracy in course], replicate, diverged)
+        for replicate in range(replicates)
+        for sigma, course in zip(
+            sweep_sigmas(read_params(folder / "params.yaml")), courses, strict=True
+        )
+    ]
+    return write_metrics(folder, records, **sweep)
+
+
+def reported(folder: Path) -> str:
+    """Run the door; what it wrote."""
+    assert run_stage(folder, "report") == ("", "")
+    return (folder / "metrics" / "report.md").read_text(encoding="utf-8")
+
+
+def refused(folder: Path) -> str:
+    """Run the door to its bad end; the line that says why."""
+    process = start_stage(folder, "report")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.count("\n") == 1
+    return errors
+
+
+def rows(report: str, section: str) -> list[list[str]]:
+    """The cells of the table in a section, without its header."""
+    text = report.split(f"## {section}\n")[1].split("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_report_tells_what_was_trained_and_where(workspace: Path) -> None:
+    write_params(workspace, sweep={"num_points": 3, "replicates": 2})
+    for stage in ("train", "aggregate"):
+        run_stage(workspace, stage)
+    report = reported(workspace)
+    summary = json.loads((workspace / "metrics" / "summary.json").read_text())
+    assert f"highest at σ = {summary['best_sigma']:.3g}, with" in report
+    assert f"with {100 * summary['best_accuracy']:.2f} %" in report
+    run = dict(rows(report, "What was run"))
+    assert run["network"] == "784-128-64-10, ReLU"
+    assert run["networks"] == "2 for each σ, seed 0"
+    assert run["training"] == "2 epochs, batches of 64"
+    assert run["final accuracy"] == "mean over the last 2 epochs"
+    [trial, *_] = (workspace / "data" / "models").glob("*/trial.json")
+    provenance = json.loads(trial.read_text())["provenance"]
+    [told] = json.loads((workspace / "metrics" / "provenance.json").read_text())
+    assert told == {"trials": 6, **provenance}
+    [machine] = rows(report, "Machine and versions")
+    assert machine[:4] == ["6", *(provenance[k] for k in ("device_model", "device", "torch"))]
+    assert machine[4:] == [f"`{provenance[what][:12]}`" for what in ("code", "data")]
+
+
+def test_each_sigma_has_its_row(tmp_path: Path) -> None:
+    assert rows(reported(write_sweep(tmp_path, PEAK)), "Numbers") == [
+        ["0.001", "95.00", "96.00", "93.00", ""],
+        ["**0.0316**", "**97.00**", "98.00", "95.00", ""],
+        ["1", "80.00", "81.00", "60.00", ""],
+    ]
+
+
+def test_replicates_get_a_column_of_standard_errors(tmp_path: Path) -> None:
+    report = reported(write_sweep(tmp_path, PEAK, replicates=3))
+    # Replicates 0.2 points apart: a standard deviation of 0.2, over 3 networks.
+    assert [row[1:3] for row in rows(report, "Numbers")] == [
+        ["95.20", "0.12"],
+        ["**97.20**", "0.12"],
+        ["80.20", "0.12"],
+    ]
+    assert "9 networks that differ only in σ, the standard deviation" in report
+    assert "and in seed were trained" in report
+
+
+def test_networks_that_diverged_are_told_though_their_losses_are_unknown(tmp_path: Path) -> None:
+    report = reported(write_sweep(tmp_path, [[0.098, 0.098]] * 3, diverged=True))
+    assert [row[-1] for row in rows(report, "Numbers")] == ["1 of 1"] * 3
+    assert "Each of the 3 networks diverged" in report
+    assert "No network does better than chance" in report
+    assert "**0." not in report
+    assert "nan" not in report
+
+
+def test_one_network_is_a_report_too(tmp_path: Path) -> None:
+    report = reported(write_sweep(tmp_path, [[0.93, 0.96]]))
+    assert "One network was trained on MNIST, with σ = 0.001, the standard deviation" in report
+    assert dict(rows(report, "What was run"))["start"].endswith("N(0, σ²), σ = 0.001")
+    assert rows(report, "Numbers") == [["0.001", "96.00", "97.00", "93.00", ""]]
+
+
+def test_replicates_of_one_sigma_differ_in_seed_alone(tmp_path: Path) -> None:
+    report = reported(write_sweep(tmp_path, [[0.93, 0.96]], replicates=2))
+    assert "2 networks with σ = 0.001" in report
+    assert "that differ only in seed were" in report
+
+
+def test_networks_of_different_origin_are_pointed_out(tmp_path: Path) -> None:
+    records = [record(0.001, [0.9, 0.91]), record(1.0, [0.9, 0.91])]
+    write_metrics(tmp_path, records, num_points=2)
+    assert "different combinations of machine" not in reported(tmp_path)
+    other = replace(records[1].provenance, device="cuda", device_model="a card")
+    write_metrics(tmp_path, [records[0], replace(records[1], provenance=other)], num_points=2)
+    report = reported(tmp_path)
+    assert "come from 2 different combinations of machine, versions, code and data" in report
+    assert [row[:3] for row in rows(report, "Machine and versions")] == [
+        ["1", "a processor", "cpu"],
+        ["1", "a card", "cuda"],
+    ]
+
+
+def test_its_pictures_are_those_that_the_plot_stage_makes(tmp_path: Path) -> None:
+    report = reported(write_sweep(tmp_path, PEAK))
+    pictures = re.findall(r"!\[.+\]\((.+)\)", report)
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    made = {path for output in stages["plot"]["outs"] for path in output}
+    assert len(pictures) == 2
+    assert {os.path.normpath(f"metrics/{picture}") for picture in pictures} <= made
+
+
+def test_its_command_sets_every_parameter_that_determines_a_number(tmp_path: Path) -> None:
+    write_sweep(tmp_path, PEAK)
+    path = tmp_path / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    params["model"]["hidden"] = [32, 16, 8]
+    params["train"]["lr"] = 1e-5
+    path.write_text(yaml.safe_dump(params))
+    [command] = re.findall(r"```\n(dvc exp run .+)\n```", reported(tmp_path))
+    words = shlex.split(command)
+    assert words[:3] == ["dvc", "exp", "run"]
+    assert set(words[3::2]) == {"-S"}
+    rebuilt: dict[str, Any] = {"runtime": params["runtime"]}
+    for override in words[4::2]:
+        key, value = override.split("=", 1)
+        section, name = key.split(".")
+        rebuilt.setdefault(section, {})[name] = yaml.safe_load(value)
+    assert Params.model_validate(rebuilt) == read_params(path)
+
+
+def test_same_metrics_make_the_same_bytes_and_another_sweep_other_sentences(
+    tmp_path: Path,
+) -> None:
+    first = reported(write_sweep(tmp_path, PEAK))
+    assert reported(tmp_path) == first
+    other = reported(write_sweep(tmp_path, [*PEAK[1:], [0.3, 0.4]]))
+    told = [
+        [line for line in report.splitlines() if line.startswith("- **")]
+        for report in (first, other)
+    ]
+    assert "highest at σ = 0.0316, with 97.00 %" in first
+    assert "highest at σ = 0.001, with 97.00 %" in other
+    assert set(told[0]) & set(told[1]) == {line for line in told[0] if "Failures" in line}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "no such file"), ("", "dvc repro"), ("sigma\n0.1\n", "dvc repro")],
+    ids=["missing", "empty", "other columns"],
+)
+def test_a_bad_metrics_file_is_one_line_and_no_report(
+    tmp_path: Path, name: str, content: str | None, complaint: str
+) -> None:
+    path = write_sweep(tmp_path, PEAK) / "metrics" / name
+    path.unlink() if content is None else path.write_text(content)
+    errors = refused(tmp_path)
+    assert errors.startswith(f"report: metrics/{name}: ")
+    assert complaint in errors
+    assert not (tmp_path / "metrics" / "report.md").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sweep": {"num_points": 4}},
+        {"sweep": {"num_points": 3, "replicates": 2}},
+        {"train": {"epochs": 3}},
+    ],
+    ids=["sigmas", "replicates", "epochs"],
+)
+def test_metrics_of_another_sweep_are_refused_and_the_report_stays(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    report = reported(write_sweep(tmp_path, PEAK))
+    write_params(tmp_path, **changes)
+    assert "metrics/ is not of the sweep in params.yaml; `dvc repro`" in refused(tmp_path)
+    assert (tmp_path / "metrics" / "report.md").read_text(encoding="utf-8") == report
+    assert {path.name for path in (tmp_path / "metrics").iterdir()} == {*FILES, "report.md"}
+
+
+def test_the_door_loads_neither_torch_nor_matplotlib() -> None:
+    program = "import sys, stages.report; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert not {"torch", "matplotlib", "dvc"} & set(run.stdout.split())

@@ -1,0 +1,101 @@
+"""The door to the trial cache: it tells sizes, asks, and removes only what was meant."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.core.cache import key_lock
+from tests.conftest import REPOSITORY, run_stage, write_params
+
+DAY = 24 * 60 * 60
+
+
+@pytest.fixture
+def trained(workspace: Path) -> Path:
+    """A git repository with three trials in its cache."""
+    write_params(workspace)
+    run_stage(workspace, "train")
+    git(workspace, "init", "-q")
+    return workspace
+
+
+def git(workspace: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=workspace, check=True, capture_output=True)
+
+
+def trial_cache(workspace: Path, *arguments: str, answer: str = "") -> str:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment.pop("DVC_ROOT", None)
+    return subprocess.run(
+        [sys.executable, "-m", "stages.trial_cache", *arguments],
+        cwd=workspace,
+        env=environment,
+        input=answer,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def entries(workspace: Path) -> list[Path]:
+    return sorted((workspace / "data" / "cache").glob("??/*/[0-9]*"))
+
+
+def test_its_size_is_that_of_its_files(trained: Path) -> None:
+    size = sum(file.stat().st_size for entry in entries(trained) for file in entry.iterdir())
+    assert f"3 trials, {size / 1e6:.1f} MB" in trial_cache(trained)
+
+
+@pytest.mark.parametrize(("answer", "left"), [("", 3), ("n\n", 3), ("y\n", 0)])
+def test_clear_says_what_it_frees_and_asks(trained: Path, answer: str, left: int) -> None:
+    output = trial_cache(trained, "clear", answer=answer)
+    assert "this would free 3 trials" in output
+    assert len(entries(trained)) == left
+    assert ("removed 3 trials" in output) == (left == 0)
+
+
+def test_prune_by_age_goes_by_the_last_use(trained: Path) -> None:
+    for entry in entries(trained):
+        os.utime(entry, (0, time.time() - 40 * DAY))
+    write_params(trained, sweep={"num_points": 1})
+    run_stage(trained, "train")
+    assert "removed 2 trials" in trial_cache(trained, "prune", "--older-than", "30", "--yes")
+    write_params(trained)
+    assert "3 trials: 1 reused, 2 to train" in run_stage(trained, "train")[0]
+
+
+def test_prune_of_the_unused_keeps_what_the_workspace_or_a_commit_asks_for(trained: Path) -> None:
+    git(trained, "add", "params.yaml")
+    git(trained, "commit", "-qm", "three sigmas")
+    write_params(trained, sweep={"sigma_min": 0.002})
+    run_stage(trained, "train")
+    assert "nothing to remove" in trial_cache(trained, "prune", "--unused", "--yes")
+    write_params(trained, sweep={"sigma_min": 0.003})
+    assert "removed 2 trials" in trial_cache(trained, "prune", "--unused", "--yes")
+
+
+def test_a_trial_that_is_just_trained_stays(trained: Path) -> None:
+    entry = entries(trained)[0]
+    with key_lock(trained / "data" / "cache", entry.parent.name):
+        assert "removed 2 trials" in trial_cache(trained, "clear", "--yes")
+    assert entries(trained) == [entry]
+
+
+def test_prune_needs_to_know_what_experiments_use(workspace: Path) -> None:
+    (workspace / "data" / "cache" / "ab" / "abc" / "2").mkdir(parents=True)
+    failed = subprocess.run(
+        [sys.executable, "-m", "stages.trial_cache", "prune", "--unused"],
+        cwd=workspace,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == 1
+    assert "what experiments use is unknown" in failed.stderr.splitlines()[-1]
+    assert "Traceback" not in failed.stderr
