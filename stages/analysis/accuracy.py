@@ -48,28 +48,33 @@ def accuracy_points(records: Sequence[Record], final_epochs: int) -> list[Point]
     return [_point(sigma, replicates, final_epochs) for sigma, replicates in by_sigma.items()]
 
 
+def best_window(points: Sequence[Point]) -> list[Point]:
+    """The unbroken range of points around the best whose accuracy is near it."""
+    best = max(points, key=lambda point: point.test_accuracy)
+
+    def near(point: Point) -> bool:
+        return point.test_accuracy >= best.test_accuracy - WINDOW_DISTANCE
+
+    place = points.index(best)
+    below = list(takewhile(near, reversed(points[:place])))
+    return [*reversed(below), *takewhile(near, points[place:])]
+
+
 def summarize(
     points: Sequence[Point], records: Sequence[Record], final_epochs: int
 ) -> dict[str, float | int]:
-    """The scalars of `dvc exp show`. The window is the unbroken range of points around the best."""
-    accuracy = [point.test_accuracy for point in points]
-    best = int(np.argmax(accuracy))
-
-    def reach(indices: Sequence[int]) -> float:
-        """The last sigma on the way along `indices` before accuracy leaves the window."""
-        near = takewhile(lambda i: accuracy[i] >= accuracy[best] - WINDOW_DISTANCE, indices)
-        return points[list(near)[-1]].sigma
-
-    low, high = reach(range(best, -1, -1)), reach(range(best, len(points)))
+    """The scalars of `dvc exp show`; both ends of the window are logarithms to base 10."""
+    best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
+    low, high = (round(float(np.log10(end.sigma)), 4) for end in (window[0], window[-1]))
     final = [final_test_accuracy(record, final_epochs) for record in records]
     return {
-        "best_sigma": points[best].sigma,
-        "best_accuracy": accuracy[best],
-        "accuracy_at_sigma_min": accuracy[0],
-        "accuracy_at_sigma_max": accuracy[-1],
-        "window_low": low,
-        "window_high": high,
-        "window_decades": round(float(np.log10(high / low)), 4),
+        "best_sigma": best.sigma,
+        "best_accuracy": best.test_accuracy,
+        "accuracy_at_sigma_min": points[0].test_accuracy,
+        "accuracy_at_sigma_max": points[-1].test_accuracy,
+        "window_low_log10": low,
+        "window_high_log10": high,
+        "window_decades": round(high - low, 4),
         "trials": len(records),
         "trials_diverged": sum(record.diverged for record in records),
         "trials_at_chance": sum(accuracy <= CHANCE_CEILING for accuracy in final),

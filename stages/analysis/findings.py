@@ -13,6 +13,7 @@ from stages.analysis.accuracy import (
     SMALL_SIGMA,
     WINDOW_DISTANCE,
     Point,
+    best_window,
 )
 from stages.analysis.noise import TEST_IMAGES, binomial_error, factor, is_noise, noise, verdict
 from stages.analysis.wording import in_points, percent, share, sigma, span, uncertain
@@ -121,8 +122,7 @@ def best_sigma(results: Results) -> str:
 
 def window(results: Results) -> list[str]:
     """The unbroken range of sigmas near the best; a lone sigma has none."""
-    low, high = results.summary["window_low"], results.summary["window_high"]
-    inside = [point for point in results.points if low <= point.sigma <= high]
+    inside = best_window(results.points)
     near = f"within {A_POINT} of the best"
     if not results.others:
         return []

@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.analysis.accuracy import LARGE_SIGMA, SMALL_SIGMA, WINDOW_DISTANCE, Point
+from stages.analysis.accuracy import (
+    LARGE_SIGMA,
+    SMALL_SIGMA,
+    WINDOW_DISTANCE,
+    Point,
+    best_window,
+)
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.figures.style import (
     BLUE,
@@ -107,7 +113,8 @@ def _draw_curves(axes: Axes, points: Sequence[Point]) -> None:
 
 
 def _draw_window(axes: Axes, points: Sequence[Point], summary: Mapping[str, float]) -> None:
-    low, high = summary["window_low"], summary["window_high"]
+    window = best_window(points)
+    low, high = window[0].sigma, window[-1].sigma
     if low == high:
         extent = f"σ = {sigma_label(low)} alone"
     elif (low, high) == (points[0].sigma, points[-1].sigma):

@@ -52,7 +52,7 @@ def test_replicates_are_averaged_with_their_standard_error() -> None:
 def test_window_is_the_unbroken_range_around_the_best() -> None:
     summary = summary_of({0.001: 0.975, 0.01: 0.9, 0.1: 0.972, 1.0: 0.98, 10.0: 0.8})
     assert (summary["best_sigma"], summary["best_accuracy"]) == (1.0, 0.98)
-    assert (summary["window_low"], summary["window_high"]) == (0.1, 1.0)
+    assert (summary["window_low_log10"], summary["window_high_log10"]) == (-1, 0)
     assert summary["window_decades"] == 1.0
     assert summary["accuracy_at_sigma_min"] == 0.975
     assert summary["accuracy_at_sigma_max"] == 0.8
@@ -60,13 +60,14 @@ def test_window_is_the_unbroken_range_around_the_best() -> None:
 
 def test_one_sigma_is_its_own_window() -> None:
     summary = summary_of({0.1: 0.9})
-    assert summary["window_low"] == summary["window_high"] == summary["best_sigma"] == 0.1
+    assert summary["window_low_log10"] == summary["window_high_log10"] == -1
+    assert summary["best_sigma"] == 0.1
     assert summary["window_decades"] == 0
 
 
 def test_best_at_an_end_keeps_the_window_inside_the_sweep() -> None:
     summary = summary_of({0.1: 0.98, 1.0: 0.975, 10.0: 0.5})
-    assert (summary["window_low"], summary["window_high"]) == (0.1, 1.0)
+    assert (summary["window_low_log10"], summary["window_high_log10"]) == (-1, 0)
 
 
 def test_chance_and_divergence_are_counted_by_trial() -> None:
