@@ -5,7 +5,6 @@ Adam is written out, as JAX has none.
 
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.work import Outcome
 from stages.core.dataset import MEAN, STD, Dataset
-from stages.core.seeding import batch_order, parameter_noise
+from stages.core.initializers import initial_parameters
+from stages.core.seeding import batch_order
 from stages.core.trial import Trial
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
@@ -102,13 +102,8 @@ def _adam(state: _State, gradients: Any, learning_rate: float) -> _State:
 
 
 def _initial_state(trials: Sequence[Trial]) -> _State:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for number, (fan_in, fan_out) in enumerate(pairwise(trials[0].sizes), start=1):
-        shapes |= {f"fc{number}.weight": (fan_out, fan_in), f"fc{number}.bias": (fan_out,)}
-    noise = parameter_noise(shapes, trials[0].seed, trials[0].replicate)
-    parameters = {
-        name: np.stack([trial.sigma * z.numpy() for trial in trials]) for name, z in noise.items()
-    }
+    initial = [initial_parameters(trial) for trial in trials]
+    parameters = {name: np.stack([p[name].numpy() for p in initial]) for name in initial[0]}
     exp_avg, exp_avg_sq = (
         {name: np.zeros_like(stack) for name, stack in parameters.items()} for _ in range(2)
     )

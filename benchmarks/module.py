@@ -9,7 +9,7 @@ import torch._dynamo  # the first optimiser would import it; imports count for n
 from torch import Tensor, nn
 
 from stages.core.dataset import MEAN, STD, Dataset
-from stages.core.seeding import parameter_noise
+from stages.core.initializers import initial_parameters
 from stages.core.trial import Trial
 
 
@@ -26,9 +26,7 @@ def perceptron(sizes: tuple[int, ...]) -> nn.Sequential:
 def initial_network(trial: Trial) -> nn.Sequential:
     """The network of a trial before its first step, with the noise that our trainer uses too."""
     network = perceptron(trial.sizes)
-    shapes = {name: tuple(p.shape) for name, p in network.named_parameters()}
-    noise = parameter_noise(shapes, trial.seed, trial.replicate)
-    network.load_state_dict({name: trial.sigma * z for name, z in noise.items()})
+    network.load_state_dict(initial_parameters(trial))
     return network
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from stages.core.trial import Trial, canonical_sigma
+from stages.core.trial import NORMAL, Trial, canonical_sigma
 
 
 class Outcome(NamedTuple):
@@ -42,7 +42,9 @@ class Work:
     def _trial(self, sigma: float) -> Trial:
         return Trial(
             sizes=self.sizes,
+            initializer=NORMAL,
             sigma=canonical_sigma(sigma),
+            optimizer="adam",
             learning_rate=1e-3,
             batch_size=self.batch_size,
             epochs=self.epochs,

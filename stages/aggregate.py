@@ -1,79 +1,95 @@
-"""The aggregate door: the trials of params.yaml in data/models in, metrics/ out."""
+"""The aggregate door: data/raw and the trials of params.yaml in data/models in, metrics/ out."""
 
-import csv
-import json
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from stages.analysis.accuracy import accuracy_points, summarize
-from stages.analysis.histograms import parameter_histogram
-from stages.core.door import clear_exit
-from stages.core.params import read_params
-from stages.core.records import RECORD, Record, parse_record, read_parameters
-from stages.core.trial import sweep_trials
+from stages.analysis.baselines import Baseline, baselines
+from stages.analysis.mechanism import probe_rows, theory_errors
+from stages.analysis.rows import (
+    baseline_row,
+    distribution_rows,
+    histogram_rows,
+    history_rows,
+    layer_rows,
+    layer_sigmas,
+    point_row,
+    provenance_rows,
+)
+from stages.analysis.tables import METRICS, write_csv, write_json
+from stages.analysis.theory import predict_scales, reference_stds
+from stages.core.dataset import MEAN, STD, read_dataset
+from stages.core.door import clear_exit, study_folder
+from stages.core.params import PARAMS_FILE, read_params
+from stages.core.records import PROBE_IMAGES, RECORD, Record, parse_record
+from stages.core.trial import NORMAL, sweep_trials
 
-MODELS, METRICS = Path("data/models"), Path("metrics")
+RAW, MODELS = Path("data/raw"), Path("data/models")
+BASELINE_COLUMNS = [field.name for field in fields(Baseline)]
 
 
 def main() -> None:
-    """Write summary.json, provenance.json, accuracy.csv, history.csv and histograms.csv."""
-    params = read_params()
-    folders = [MODELS / trial.name for trial in sweep_trials(params)]
+    """Write the metrics of the sweep, of the initialisers beside it, and of their layers."""
+    folder = study_folder()
+    params = read_params(folder / PARAMS_FILE)
+    metrics = folder / METRICS
+    trials = sweep_trials(params)
+    folders = [folder / MODELS / trial.name for trial in trials]
     records = [parse_record((folder / RECORD).read_bytes()) for folder in folders]
-    points = accuracy_points(records, params.report.final_epochs)
-    METRICS.mkdir(exist_ok=True)
-    summary = summarize(points, records, params.report.final_epochs)
-    write_json("summary.json", summary)
-    write_json("provenance.json", provenance_rows(records))
-    write_csv("accuracy.csv", map(asdict, points))
-    write_csv("history.csv", history_rows(records))
-    write_csv("histograms.csv", histogram_rows(folders, records, params.report.histogram_bins))
+    sweep = [record for record in records if record.initializer == NORMAL]
+    points = accuracy_points(sweep, params.report.final_epochs)
+    summary = summarize(points, sweep, params.report.final_epochs)
+    named = baselines(
+        records,
+        float(summary["best_sigma"]),
+        params.report.final_epochs,
+        {
+            trial.initializer: layer_sigmas(of)
+            for trial, of in zip(trials, folders, strict=True)
+            if trial.initializer != NORMAL and trial.replicate == 0
+        },
+    )
+    metrics.mkdir(exist_ok=True)
+    write_json(metrics / "summary.json", summary)
+    write_json(metrics / "provenance.json", provenance_rows(records))
+    write_csv(metrics / "accuracy.csv", map(point_row, points))
+    write_csv(metrics / "baselines.csv", map(baseline_row, named), BASELINE_COLUMNS)
+    write_csv(metrics / "history.csv", history_rows(sweep))
+    write_csv(
+        metrics / "histograms.csv", histogram_rows(folders, records, params.report.histogram_bins)
+    )
+    write_csv(metrics / "probes.csv", probe_rows(records))
+    write_csv(metrics / "layers.csv", layer_rows(folders, records))
+    write_csv(metrics / "distributions.csv", distribution_rows(folders, records))
+    write_theory(metrics, trials[0].sizes, sweep)
     print(*(f"{name} {value:.6g}" for name, value in summary.items()), sep="\n")
 
 
-def provenance_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
-    """Each provenance in the sweep, normally one, with the number of its trials."""
-    trials = Counter(record.provenance for record in records)
-    return [{"trials": count, **asdict(provenance)} for provenance, count in trials.items()]
-
-
-def history_rows(records: Iterable[Record]) -> Iterable[dict[str, Any]]:
-    """A row for each epoch of each trial."""
-    for record in records:
-        for epoch in record.history:
-            yield {"sigma": record.sigma, "replicate": record.replicate, **asdict(epoch)}
-
-
-def histogram_rows(
-    folders: list[Path], records: list[Record], bins: int
-) -> Iterable[dict[str, Any]]:
-    """A row for each bin of each sigma, over the parameters of all its replicates."""
-    of_sigma: dict[float, list[Path]] = {}
-    for folder, record in zip(folders, records, strict=True):
-        of_sigma.setdefault(record.sigma, []).append(folder)
-    for sigma, replicates in of_sigma.items():
-        parameters = np.concatenate([read_parameters(folder) for folder in replicates])
-        for centre, count in zip(*parameter_histogram(parameters, bins), strict=True):
-            yield {"sigma": sigma, "bin_center": f"{centre:.8g}", "count": count}
-
-
-def write_json(name: str, content: Any) -> None:
-    """Write strict JSON, which has no NaN."""
-    (METRICS / name).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def write_csv(name: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Write `rows` under their keys; what is unknown (None, NaN) stays empty."""
-    rows = [{k: "" if v is None or v != v else v for k, v in row.items()} for row in rows]
-    with (METRICS / name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def write_theory(metrics: Path, sizes: tuple[int, ...], sweep: Sequence[Record]) -> None:
+    """Write theory.csv, what is predicted before training, and theory.json, how far that is off."""
+    dataset = read_dataset(RAW)
+    images = dataset.train_images[:PROBE_IMAGES].astype(np.float64)
+    sigmas = sorted({record.sigma for record in sweep})
+    inputs = (images / 255 - MEAN) / STD
+    predicted = predict_scales(inputs, dataset.train_labels[:PROBE_IMAGES], sizes, sigmas)
+    write_json(metrics / "theory.json", theory_errors(sweep, sigmas, predicted))
+    rows = (
+        {
+            "sigma": sigma,
+            "layer": layer,
+            **asdict(scale),
+            "glorot_sigma": reference.glorot,
+            "he_sigma": reference.he,
+        }
+        for sigma, scales in zip(sigmas, predicted, strict=True)
+        for layer, (scale, reference) in enumerate(
+            zip(scales, reference_stds(sizes), strict=True), start=1
+        )
+    )
+    write_csv(metrics / "theory.csv", rows)
 
 
 if __name__ == "__main__":

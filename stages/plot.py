@@ -4,9 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.analysis.tables import METRICS, read_points, read_rows, read_summary, readable
+from stages.analysis.tables import (
+    METRICS,
+    read_baselines,
+    read_points,
+    read_rows,
+    read_summary,
+    read_table,
+    readable,
+)
 from stages.core.door import clear_exit
 from stages.figures.accuracy_vs_sigma import accuracy_vs_sigma
+from stages.figures.before_after import before_after
+from stages.figures.signals import signals
 from stages.figures.style import house_style, save
 from stages.figures.weight_histograms import Histogram, weight_histograms
 
@@ -14,13 +24,18 @@ PLOTS = Path("plots")
 
 
 def main() -> None:
-    """Write accuracy_vs_sigma.png and weight_histograms.png."""
+    """Write the pictures."""
     summary, points = read_summary(), read_points()
     histograms = read_histograms()
+    named = read_baselines()
+    tables = [read_table(name) for name in ("probes.csv", "layers.csv", "theory.csv")]
+    distributions = read_table("distributions.csv")
     PLOTS.mkdir(exist_ok=True)
     with house_style():
-        save(accuracy_vs_sigma(points, summary), PLOTS / "accuracy_vs_sigma.png")
+        save(accuracy_vs_sigma(points, summary, named), PLOTS / "accuracy_vs_sigma.png")
         save(weight_histograms(histograms), PLOTS / "weight_histograms.png")
+        save(signals(*tables), PLOTS / "signals.png")
+        save(before_after(distributions), PLOTS / "before_after.png")
 
 
 def read_histograms() -> list[Histogram]:

@@ -2,8 +2,22 @@
 
 import json
 
+from stages.analysis.evidence import (
+    movement,
+    named_initialisers,
+    theory,
+    vanishing_and_exploding,
+)
 from stages.analysis.findings import Results
-from stages.analysis.tables import METRICS, read_courses, read_points, read_summary, readable
+from stages.analysis.tables import (
+    METRICS,
+    read_baselines,
+    read_courses,
+    read_points,
+    read_summary,
+    read_table,
+    readable,
+)
 from stages.core.door import InputError, clear_exit
 from stages.core.params import Params, read_params
 from stages.core.trial import Provenance, sweep_sigmas
@@ -18,7 +32,8 @@ def main() -> None:
     results = Results(read_points(), read_summary(), read_courses())
     refuse_another_sweep(results, params)
     unfinished = REPORT.with_suffix(".unfinished")
-    unfinished.write_text(report(params, results, read_provenances()), encoding="utf-8")
+    content = report(params, results, read_evidence(results), read_provenances())
+    unfinished.write_text(content, encoding="utf-8")
     unfinished.replace(REPORT)
 
 
@@ -33,6 +48,19 @@ def refuse_another_sweep(results: Results, params: Params) -> None:
         or results.summary.get("best_sigma") not in epochs
     ):
         raise InputError("metrics/ is not of the sweep in params.yaml; `dvc repro` makes it so")
+
+
+def read_evidence(results: Results) -> list[str]:
+    """What the layers, theory and the named initialisers say."""
+    probes = read_table("probes.csv")
+    with readable(METRICS / "theory.json") as path:
+        errors = json.loads(path.read_text())
+    return [
+        *named_initialisers(read_baselines()),
+        *vanishing_and_exploding(results.points, results.best, probes),
+        *movement(results.points, probes),
+        *theory(errors),
+    ]
 
 
 def read_provenances() -> dict[Provenance, int]:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from stages.core.cache import TrialCache
 from stages.core.dataset import read_dataset
-from stages.core.door import InputError, clear_exit
-from stages.core.params import read_params
-from stages.core.records import RECORD, WEIGHTS
+from stages.core.door import InputError, clear_exit, study_folder
+from stages.core.params import PARAMS_FILE, read_params
+from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.forkserver import warm_up
 
@@ -24,7 +24,8 @@ RAW, MODELS, EFFORT = Path("data/raw"), Path("data/models"), Path("metrics/effor
 
 def main() -> None:
     """Bring every trial of the sweep into the trial cache, then lay out data/models from it."""
-    params = read_params()
+    folder = study_folder()
+    params = read_params(folder / PARAMS_FILE)
     if params.runtime.executor == "local":
         warm_up()
     from stages.engine.executors import open_pool  # these import torch, while the server does too
@@ -39,8 +40,10 @@ def main() -> None:
         say_where_training_begins(missing, cache)
         if missing:
             train_trials(missing, cache, pool)
-    write_models((trial.name, cache.find(trial)) for trial in trials)
-    write_effort(len(missing), len(trials) - len(missing), time.monotonic() - began)
+    write_models(((trial.name, cache.find(trial)) for trial in trials), folder / MODELS)
+    write_effort(
+        folder / EFFORT, len(missing), len(trials) - len(missing), time.monotonic() - began
+    )
 
 
 def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
@@ -54,32 +57,33 @@ def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
         print(f"{len(longer)} of them were trained longer, but only their ends are kept")
 
 
-def write_models(entries: Iterable[tuple[str, dict[str, bytes] | None]]) -> None:
-    """Replace data/models by a folder for each trial, with its weights and its record.
+def write_models(entries: Iterable[tuple[str, dict[str, bytes] | None]], models: Path) -> None:
+    """Replace `models` by a folder for each trial, with its weights and its record.
 
     Raises InputError if an entry is None: the cache lost it since it was trained.
     """
-    with tempfile.TemporaryDirectory(dir=MODELS.parent, prefix=".models-") as scratch:
-        fresh = Path(scratch) / MODELS.name
+    models.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=models.parent, prefix=".models-") as scratch:
+        fresh = Path(scratch) / models.name
         for name, files in entries:
             if files is None:
                 raise InputError(f"{name} vanished from the trial cache; run again")
             (fresh / name).mkdir(parents=True)
-            for file in (WEIGHTS, RECORD):
+            for file in (INITIAL, WEIGHTS, RECORD):
                 (fresh / name / file).write_bytes(files[file])
-        shutil.rmtree(MODELS, ignore_errors=True)
-        fresh.rename(MODELS)
+        shutil.rmtree(models, ignore_errors=True)
+        fresh.rename(models)
 
 
-def write_effort(trained: int, reused: int, seconds: float) -> None:
+def write_effort(path: Path, trained: int, reused: int, seconds: float) -> None:
     """Write how many trials this run trained, in how many seconds, and how many it reused."""
     effort = {
         "trials_trained": trained,
         "trials_reused": reused,
         "train_seconds": round(seconds, 1) if trained else 0.0,
     }
-    EFFORT.parent.mkdir(exist_ok=True)
-    EFFORT.write_text(json.dumps(effort, indent=2) + "\n")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(effort, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,15 @@ from stages.core.trial import Trial
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = {
-    "train": {"epochs": 2, "batch_size": 64, "lr": 0.001},
-    "sweep": {"sigma_min": 0.001, "sigma_max": 1.0, "num_points": 3, "replicates": 1, "seed": 0},
+    "train": {"epochs": 2, "batch_size": 64, "lr": 0.001, "optimizer": "adam"},
+    "sweep": {
+        "sigma_min": 0.001,
+        "sigma_max": 1.0,
+        "num_points": 3,
+        "replicates": 1,
+        "seed": 0,
+        "initializers": [],
+    },
 }
 
 
@@ -63,7 +70,9 @@ def trial() -> Trial:
     """The experiment in small: a last batch that is short, two epochs."""
     return Trial(
         sizes=(784, 128, 64, 10),
+        initializer="normal",
         sigma=0.05,
+        optimizer="adam",
         learning_rate=1e-3,
         batch_size=64,
         epochs=2,

@@ -25,7 +25,7 @@ from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.tables import read_points
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import EpochRecord, Record
-from stages.core.trial import Provenance
+from stages.core.trial import NORMAL, Provenance
 from stages.figures import accuracy_vs_sigma, weight_histograms
 from stages.figures.style import house_style
 from stages.figures.weight_histograms import Histogram
@@ -53,6 +53,7 @@ def sweep(
 ) -> list[Record]:
     return [
         Record(
+            NORMAL,
             sigma,
             replicate,
             sigma in diverged,
@@ -63,6 +64,7 @@ def sweep(
                 for final in [accuracy(sigma, replicate)]
             ],
             Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a"),
+            [],
         )
         for replicate in range(replicates)
         for sigma in sigmas

@@ -8,15 +8,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from stages.aggregate import history_rows, provenance_rows, write_csv, write_json
 from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.rows import history_rows, point_row, provenance_rows
+from stages.analysis.tables import METRICS, write_csv, write_json
 from stages.core.params import Params, read_params
 from stages.core.records import Record
 from stages.core.trial import sweep_sigmas
@@ -33,10 +34,10 @@ def write_metrics(folder: Path, records: Sequence[Record], **sweep: Any) -> Path
     (folder / "metrics").mkdir(exist_ok=True)
     points = accuracy_points(records, 1)
     with chdir(folder):
-        write_json("summary.json", summarize(points, records, 1))
-        write_json("provenance.json", provenance_rows(records))
-        write_csv("accuracy.csv", map(asdict, points))
-        write_csv("history.csv", history_rows(records))
+        write_json(METRICS / "summary.json", summarize(points, records, 1))
+        write_json(METRICS / "provenance.json", provenance_rows(records))
+        write_csv(METRICS / "accuracy.csv", map(point_row, points))
+        write_csv(METRICS / "history.csv", history_rows(records))
     return folder
 
 

@@ -33,6 +33,7 @@ class Point:
     standard_error: float | None  # of test_accuracy over replicates; None for a single one
     n: int  # replicates
     diverged: int  # replicates in which a loss or a parameter overflowed
+    accuracies: tuple[float, ...]  # test_accuracy of each replicate, in their order
 
 
 def final_test_accuracy(record: Record, final_epochs: int) -> float:
@@ -43,7 +44,7 @@ def final_test_accuracy(record: Record, final_epochs: int) -> float:
 def accuracy_points(records: Sequence[Record], final_epochs: int) -> list[Point]:
     """A point for each sigma, by rising sigma."""
     by_sigma: dict[float, list[Record]] = {}
-    for record in sorted(records, key=lambda record: record.sigma):
+    for record in sorted(records, key=lambda record: (record.sigma, record.replicate)):
         by_sigma.setdefault(record.sigma, []).append(record)
     return [_point(sigma, replicates, final_epochs) for sigma, replicates in by_sigma.items()]
 
@@ -93,4 +94,5 @@ def _point(sigma: float, replicates: list[Record], final_epochs: int) -> Point:
         standard_error=float(np.std(test, ddof=1) / sqrt(n)) if n > 1 else None,
         n=n,
         diverged=sum(record.diverged for record in replicates),
+        accuracies=tuple(test),
     )

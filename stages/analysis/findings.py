@@ -15,7 +15,14 @@ from stages.analysis.accuracy import (
     Point,
     best_window,
 )
-from stages.analysis.noise import TEST_IMAGES, binomial_error, factor, is_noise, noise, verdict
+from stages.analysis.noise import (
+    TEST_IMAGES,
+    binomial_error,
+    is_noise,
+    noise,
+    paired_factor,
+    verdict,
+)
 from stages.analysis.wording import in_points, percent, share, sigma, span, uncertain
 from stages.core.dataset import CHANCE_ACCURACY
 
@@ -86,8 +93,8 @@ def uncertainty(results: Results) -> str:
         )
     return (
         f"± is the standard error of the mean of {best.n} networks, which shows seed noise. Within "
-        f"noise is a difference of up to {factor(best.n):.2f} times its standard error (95 %, "
-        f"Student's t). An {images}; it is not counted, as all networks share the images."
+        f"noise is a difference of up to {paired_factor(best.n):.2f} times its standard error "
+        f"(95 %, Student's t), taken over pairs of networks that share noise and batches. An {images}; it is not counted, as all networks share the images."
     )
 
 

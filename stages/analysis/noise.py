@@ -1,14 +1,16 @@
 """Which differences between two points the data cannot tell from noise."""
 
+from collections.abc import Sequence
 from math import hypot, sqrt
+from statistics import stdev
 
 from stages.analysis.accuracy import Point
 
 TEST_IMAGES = 10_000
 
-STUDENT = (4.30, 2.78, 2.45, 2.31, 2.23, 2.18, 2.14, 2.12, 2.10)
-"""Student's t for 95 % at 2 (n - 1) degrees of freedom, n = 2 to 10: so many standard errors the
-difference of two means of n replicates exceeds by chance once in 20 times."""
+PAIRED_STUDENT = (12.7, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+"""Student's t for 95 % at n - 1 degrees of freedom, n = 2 to 10: so many standard errors the mean
+of n paired differences exceeds by chance once in 20 times."""
 
 
 def binomial_error(accuracy: float) -> float:
@@ -23,14 +25,22 @@ def error(point: Point) -> float:
     return point.standard_error
 
 
-def factor(n: int) -> float:
-    """How many standard errors of the difference of two points of `n` networks are noise."""
-    return 2.0 if n == 1 else STUDENT[min(n, 10) - 2]
+def paired_factor(n: int) -> float:
+    """How many standard errors of the mean of `n` paired differences are noise."""
+    return 2.0 if n == 1 else PAIRED_STUDENT[min(n, 10) - 2]
+
+
+def difference_error(one: Sequence[float], other: Sequence[float]) -> float:
+    """Standard error of the mean difference of two accuracies by replicate, which are paired:
+    equal replicates share their noise and batches. Of a lone pair it is that of the test images."""
+    if len(one) == 1:
+        return hypot(binomial_error(one[0]), binomial_error(other[0]))
+    return stdev(a - b for a, b in zip(one, other, strict=True)) / sqrt(len(one))
 
 
 def noise(one: Point, other: Point) -> float:
     """How far the difference of the final accuracies may be off."""
-    return factor(min(one.n, other.n)) * hypot(error(one), error(other))
+    return paired_factor(one.n) * difference_error(one.accuracies, other.accuracies)
 
 
 def is_noise(one: Point, other: Point) -> bool:

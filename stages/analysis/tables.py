@@ -1,17 +1,33 @@
-"""The files of metrics/ as values: what aggregate wrote, read back."""
+"""The files of metrics/: how they are written, and what they hold, read back."""
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.analysis.accuracy import Point
+from stages.analysis.baselines import Baseline
 from stages.core.door import InputError
 
 METRICS = Path("metrics")
+
+Table = Mapping[str, NDArray[Any]]
+"""The columns of a CSV file, by name."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A quantity against sigma, averaged over replicates."""
+
+    sigma: NDArray[np.float64]  # rising
+    mean: NDArray[np.float64]
+    error: NDArray[np.float64]  # standard error of the mean; 0 for a single replicate
 
 
 def read_summary() -> dict[str, float]:
@@ -20,9 +36,9 @@ def read_summary() -> dict[str, float]:
         return dict(json.loads(path.read_text()))
 
 
-def read_points() -> list[Point]:
+def read_points(metrics: Path = METRICS) -> list[Point]:
     """The rows of accuracy.csv."""
-    with readable(METRICS / "accuracy.csv") as path:
+    with readable(metrics / "accuracy.csv") as path:
         return [
             Point(
                 sigma=float(row["sigma"]),
@@ -32,6 +48,7 @@ def read_points() -> list[Point]:
                 standard_error=float(row["standard_error"]) if row["standard_error"] else None,
                 n=int(row["n"]),
                 diverged=int(row["diverged"]),
+                accuracies=tuple(map(float, row["accuracies"].split())),
             )
             for row in read_rows(path)
         ]
@@ -48,6 +65,56 @@ def read_courses() -> dict[float, list[float]]:
         sigma: [float(np.mean(epochs[epoch])) for epoch in sorted(epochs)]
         for sigma, epochs in accuracy.items()
     }
+
+
+def read_baselines() -> list[Baseline]:
+    """The rows of baselines.csv, which may have none."""
+    with readable(METRICS / "baselines.csv") as path, path.open(newline="") as file:
+        return [
+            Baseline(
+                initializer=row["initializer"],
+                test_accuracy=float(row["test_accuracy"]),
+                first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
+                n=int(row["n"]),
+                best_sigma=float(row["best_sigma"]),
+                difference=float(row["difference"]),
+                difference_error=float(row["difference_error"]),
+                layer_sigmas=tuple(map(float, row["layer_sigmas"].split())),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def read_table(name: str) -> Table:
+    """The columns of a file of metrics/: of numbers where all are, empty ones NaN, else of text."""
+    with readable(METRICS / name) as path:
+        rows = read_rows(path)
+        return {column: _column([row[column] for row in rows]) for column in rows[0]}
+
+
+def layer_curve(table: Table, column: str, **where: float) -> Curve:
+    """`column` against sigma, of the rows whose columns have the values `where`."""
+    mine = np.isfinite(table["sigma"])
+    for name, value in where.items():
+        mine &= table[name] == value
+    sigmas, values = table["sigma"][mine], table[column][mine]
+    of_sigma = [values[sigmas == sigma] for sigma in np.unique(sigmas)]
+    return Curve(
+        np.unique(sigmas),
+        np.array([group.mean() for group in of_sigma]),
+        np.array([_standard_error(group) for group in of_sigma]),
+    )
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def _column(texts: list[str]) -> NDArray[Any]:
+    try:
+        return np.array([float(text) if text else np.nan for text in texts])
+    except ValueError:
+        return np.array(texts)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -70,3 +137,17 @@ def readable(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: no column {error}; `dvc repro -f aggregate` mends it") from None
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: {error}; `dvc repro -f aggregate` mends it") from None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write strict JSON, which has no NaN."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, rows: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Write `rows` under their keys; what is unknown (None, NaN) stays empty."""
+    rows = [{k: "" if v is None or v != v else v for k, v in row.items()} for row in rows]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns or list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

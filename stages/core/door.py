@@ -11,6 +11,11 @@ class InputError(Exception):
     """A user's mistake or a missing piece; the message is one line that says what to do."""
 
 
+def study_folder() -> Path:
+    """Where a stage finds params.yaml and writes: its first argument, else the checkout itself."""
+    return Path(*sys.argv[1:2])
+
+
 @contextmanager
 def clear_exit(stage: str, on_interrupt: str = "interrupted") -> Iterator[None]:
     """End the process in one line, without traceback, where a person can mend the cause.

@@ -52,6 +52,17 @@ class Train(_Section):
     epochs: Annotated[Int, Field(ge=1, le=100_000)]
     batch_size: Annotated[Int, Field(ge=1, le=60_000)]
     lr: Annotated[Float, Field(gt=0)]
+    optimizer: Literal["adam", "sgd", "momentum"]
+
+
+Scheme = Literal[
+    "pytorch_default",
+    "xavier_normal",
+    "xavier_uniform",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "orthogonal",
+]
 
 
 class Sweep(_Section):
@@ -62,6 +73,14 @@ class Sweep(_Section):
     num_points: Annotated[Int, Field(ge=1, le=100_000)]
     replicates: Annotated[Int, Field(ge=1, le=10_000)]
     seed: Annotated[Int, Field(ge=0, lt=2**63)]
+    initializers: tuple[Scheme, ...]
+
+    @field_validator("initializers")
+    @classmethod
+    def _schemes_differ(cls, initializers: tuple[Scheme, ...]) -> tuple[Scheme, ...]:
+        if len(set(initializers)) < len(initializers):
+            raise ValueError("must not name a scheme twice")
+        return initializers
 
     @field_validator("sigma_max")
     @classmethod

@@ -11,12 +11,9 @@ import torch
 from torch import Tensor
 
 
-def parameter_noise(
-    shapes: dict[str, tuple[int, ...]], seed: int, replicate: int
-) -> dict[str, Tensor]:
-    """Standard normal noise for the named tensors of one network."""
-    generator = _generator(seed, replicate, "parameters")
-    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+def parameter_generator(seed: int, replicate: int) -> torch.Generator:
+    """The stream that the initial parameters of a network are drawn from."""
+    return _generator(seed, replicate, "parameters")
 
 
 def batch_order(samples: int, seed: int, replicate: int, epoch: int) -> Tensor:

@@ -16,12 +16,18 @@ _SIGMA_DIGITS = 8
 different roundings; cut to 8 digits they are the same number, and the same trial."""
 
 
+NORMAL = "normal"
+"""The initialiser of the sweep: N(0, sigma²) on all parameters."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """Everything about a training run that a user chooses."""
 
     sizes: tuple[int, ...]  # units of each layer, inputs and outputs included
-    sigma: float
+    initializer: str  # NORMAL, or a scheme of stages.core.initializers
+    sigma: float | None  # of NORMAL; None for a scheme, which has its own
+    optimizer: str
     learning_rate: float
     batch_size: int
     epochs: int
@@ -31,7 +37,12 @@ class Trial:
     @property
     def name(self) -> str:
         """A folder name, unique within a sweep."""
-        return f"sigma-{self.sigma:.{_SIGMA_DIGITS}g}-replicate-{self.replicate}"
+        return f"{self.start.replace(' ', '-')}-replicate-{self.replicate}"
+
+    @property
+    def start(self) -> str:
+        """How its parameters start, for people."""
+        return self.initializer if self.sigma is None else f"sigma {self.sigma:.{_SIGMA_DIGITS}g}"
 
 
 @dataclass(frozen=True)
@@ -46,11 +57,15 @@ class Provenance:
 
 
 def sweep_trials(params: "Params") -> list[Trial]:
-    """The trials that `params` asks for: replicate by replicate, in each by rising sigma."""
+    """The trials that `params` asks for: in each replicate all sigmas, rising, then the schemes."""
+    starts: list[tuple[str, float | None]] = [(NORMAL, sigma) for sigma in sweep_sigmas(params)]
+    starts += [(scheme, None) for scheme in params.sweep.initializers]
     return [
         Trial(
             sizes=(math.prod(IMAGE_SHAPE), *params.model.hidden, CLASSES),
+            initializer=initializer,
             sigma=sigma,
+            optimizer=params.train.optimizer,
             learning_rate=params.train.lr,
             batch_size=params.train.batch_size,
             epochs=params.train.epochs,
@@ -58,7 +73,7 @@ def sweep_trials(params: "Params") -> list[Trial]:
             replicate=replicate,
         )
         for replicate in range(params.sweep.replicates)
-        for sigma in sweep_sigmas(params)
+        for initializer, sigma in starts
     ]
 
 

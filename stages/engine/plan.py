@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from stages.core.trial import Trial
-from stages.engine.trainer import CUDA_NETWORKS
+from stages.engine.networks import CUDA_NETWORKS
 
 LARGEST_GROUP = {"cpu": 7, "cuda": CUDA_NETWORKS}
 """CPU, measured: with more networks no more overhead is shared, and their state outgrows the cache.
@@ -15,7 +15,7 @@ LARGEST_GROUP = {"cpu": 7, "cuda": CUDA_NETWORKS}
 
 @dataclass(frozen=True)
 class Group:
-    """Trials that differ in sigma only, and that go on after the same epoch (0: from scratch)."""
+    """Trials that differ in their start only and go on after the same epoch (0: from scratch)."""
 
     trials: list[Trial]
     start: int
@@ -29,7 +29,7 @@ def plan_groups(starts: Mapping[Trial, int], workers: int, largest: int) -> list
     """
     alike: dict[tuple[int, Trial], list[Trial]] = defaultdict(list)
     for trial, start in starts.items():
-        alike[start, replace(trial, sigma=0.0)].append(trial)
+        alike[start, replace(trial, sigma=None, initializer="")].append(trial)
     rounds = ceil(len(starts) / (workers * largest))
     groups = []
     for (start, _), members in alike.items():

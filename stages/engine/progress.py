@@ -44,9 +44,9 @@ class Progress:
         if self._bar.disable:
             elapsed = time.monotonic() - self._start
             left = elapsed / self._epochs_done * (self._epochs - self._epochs_done)
-            sigmas = ", ".join(f"{trial.sigma:.3g}" for trial in trials)
+            starts = ", ".join(_short(trial) for trial in trials)
             done = f"{self._trials_done}/{self._trials} trained"
-            print(f"{done}, {elapsed:.0f} s, {left:.0f} s left: sigma {sigmas}", flush=True)
+            print(f"{done}, {elapsed:.0f} s, {left:.0f} s left: {starts}", flush=True)
 
     def trials_found(self, trials: Sequence[Trial]) -> None:
         """Another run finished these meanwhile."""
@@ -66,3 +66,7 @@ class Progress:
 
     def _describe(self) -> None:
         self._bar.set_description_str(f"{self._trials_done}/{self._trials} trained")
+
+
+def _short(trial: Trial) -> str:
+    return trial.initializer if trial.sigma is None else f"{trial.sigma:.3g}"

@@ -6,12 +6,15 @@ import inspect
 
 import torch
 
-from stages.core import dataset, network, seeding
+from stages.core import dataset, initializers, network, seeding
 from stages.core.trial import Provenance
-from stages.engine import cuda, trainer
+from stages.engine import batches, cuda, networks, optimizers, probe, trainer
 from stages.engine.device import device_model
 
-_COMPUTE_A_TRIAL = (dataset, network, seeding, trainer, cuda)
+_COMPUTE_A_TRIAL = (
+    *(dataset, initializers, network, seeding),
+    *(batches, cuda, networks, optimizers, probe, trainer),
+)
 
 
 def _source_fingerprint() -> str:

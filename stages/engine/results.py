@@ -8,7 +8,15 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor
 
-from stages.core.records import OPTIMIZER, RECORD, WEIGHTS, EpochRecord, parse_record
+from stages.core.records import (
+    INITIAL,
+    OPTIMIZER,
+    RECORD,
+    WEIGHTS,
+    EpochRecord,
+    ProbeRecord,
+    parse_record,
+)
 from stages.core.trial import Provenance, Trial
 
 
@@ -17,10 +25,11 @@ class TrialResult:
     """A trained network, with the optimiser state from which training can go on."""
 
     trial: Trial
+    initial: dict[str, Tensor]
     weights: dict[str, Tensor]
-    exp_avg: dict[str, Tensor]
-    exp_avg_sq: dict[str, Tensor]
+    moments: dict[str, dict[str, Tensor]]  # of the optimiser: by their name, then by tensor
     history: list[EpochRecord]
+    probes: list[ProbeRecord]
     train_seconds: float
 
     @property
@@ -35,13 +44,19 @@ class TrialResult:
     def from_files(cls, trial: Trial, files: dict[str, bytes]) -> "TrialResult":
         """The inverse of `to_files`, for the files of `trial` or of a shorter training of it."""
         record = parse_record(files[RECORD])
-        moments = load(files[OPTIMIZER])
-        exp_avg, exp_avg_sq = (
-            {n.removeprefix(f"{m}."): t for n, t in moments.items() if n.startswith(f"{m}.")}
-            for m in ("exp_avg", "exp_avg_sq")
+        moments: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in load(files[OPTIMIZER]).items():
+            moment, of = name.split(".", 1)
+            moments.setdefault(moment, {})[of] = tensor
+        return cls(
+            trial,
+            load(files[INITIAL]),
+            load(files[WEIGHTS]),
+            moments,
+            record.history,
+            record.probes,
+            record.train_seconds,
         )
-        weights = load(files[WEIGHTS])
-        return cls(trial, weights, exp_avg, exp_avg_sq, record.history, record.train_seconds)
 
     def to_files(self, provenance: Provenance) -> dict[str, bytes]:
         """The files of this trial, by name."""
@@ -50,18 +65,22 @@ class TrialResult:
             "provenance": asdict(provenance),
             "diverged": self.diverged,
             "train_seconds": round(self.train_seconds, 3),
-            "history": [_without_nan(asdict(epoch)) for epoch in self.history],
+            "history": [asdict(epoch) for epoch in self.history],
+            "probes": [asdict(probe) for probe in self.probes],
         }
-        moments = {"exp_avg": self.exp_avg, "exp_avg_sq": self.exp_avg_sq}
+        moments = {f"{m}.{n}": t for m, named in self.moments.items() for n, t in named.items()}
         return {
+            INITIAL: save(self.initial),
             WEIGHTS: save(self.weights),
-            OPTIMIZER: save(
-                {f"{m}.{n}": t for m, named in moments.items() for n, t in named.items()}
-            ),
-            RECORD: json.dumps(record, indent=1, allow_nan=False).encode(),
+            OPTIMIZER: save(moments),
+            RECORD: json.dumps(_without_nan(record), indent=1, allow_nan=False).encode(),
         }
 
 
-def _without_nan(record: dict[str, Any]) -> dict[str, Any]:
+def _without_nan(value: Any) -> Any:
     """Strict JSON has no NaN and no infinity: such a number becomes null."""
-    return {name: value if math.isfinite(value) else None for name, value in record.items()}
+    if isinstance(value, dict):
+        return {name: _without_nan(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,7 +7,7 @@ many others are trained with it: K and the place in the group change no kernel's
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
@@ -16,23 +16,19 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from stages.core.dataset import CLASSES, MEAN, STD, Dataset
-from stages.core.network import Layer, Layout, aligned
 from stages.core.records import EpochRecord
-from stages.core.seeding import batch_order, parameter_noise
+from stages.core.seeding import batch_order
 from stages.core.trial import Trial
+from stages.engine.batches import Batch, LearningBatch
 from stages.engine.cuda import record_graph
+from stages.engine.networks import Networks
+from stages.engine.probe import Probe, probe_histories
 from stages.engine.results import TrialResult
-
-ADAM_BETAS = (0.9, 0.999)
-ADAM_EPSILON = 1e-8
-CUDA_NETWORKS = 32
-"""CUDA libraries choose kernels by the number of matrices, so there it is always this one."""
 
 _EVALUATION_BATCH = 512
 _NO_IMAGE = -100
 """A label that `cross_entropy` passes over."""
 
-Named = dict[str, Tensor]
 Scores = list[tuple[float, float]]
 """Mean cross-entropy and accuracy of each network."""
 
@@ -44,7 +40,7 @@ def train_group(
     starts: Sequence[TrialResult] = (),
     on_epoch: Callable[[], None] = lambda: None,
 ) -> list[TrialResult]:
-    """Train trials that differ in sigma only; results come in the order of `trials`.
+    """Train trials that differ in their start only; results come in the order of `trials`.
 
     With `starts`, a shorter training of each trial, all of one length, it goes on from their ends,
     to the same bits as in one go. Calls `on_epoch` after each epoch. Numbers that overflow are
@@ -55,20 +51,31 @@ def train_group(
     first, began = trials[0], time.perf_counter()
     group = _Group(trials, starts, images)
     histories = [list(start.history) for start in starts] or [[] for _ in trials]
+    probes = [] if starts else [group.probe.measure(epoch=0)]
     for epoch in range(len(histories[0]) + 1, first.epochs + 1):
         order = batch_order(len(images.train_labels), first.seed, first.replicate, epoch)
         train, test = group.train_epoch(order.to(device)), group.evaluate()
         for history, train_scores, test_scores in zip(histories, train, test, strict=False):
             history.append(EpochRecord(epoch, *train_scores, *test_scores))
+        probes.append(group.probe.measure(epoch))
         on_epoch()
     seconds = (time.perf_counter() - began) / len(trials)
-    before = [start.train_seconds for start in starts] or [0.0] * len(trials)
-    return [
-        TrialResult(trial, *state, history, earlier + seconds)
-        for trial, state, history, earlier in zip(
-            trials, group.networks.states(), histories, before, strict=False
+    results = [
+        TrialResult(trial, *state, history, probed, seconds)
+        for trial, state, history, probed in zip(
+            trials, group.networks.states(), histories, probe_histories(probes), strict=True
         )
     ]
+    return [_continued(*pair) for pair in zip(starts, results, strict=True)] if starts else results
+
+
+def _continued(start: TrialResult, end: TrialResult) -> TrialResult:
+    """The end of a training with what was recorded of its start."""
+    return replace(
+        end,
+        probes=[*start.probes, *end.probes],
+        train_seconds=start.train_seconds + end.train_seconds,
+    )
 
 
 def _use_one_fast_thread() -> None:
@@ -106,121 +113,10 @@ def _prepare(dataset: Dataset, device: torch.device) -> _Images:
     )
 
 
-class _Networks:
-    """Parameters, gradients and Adam's state of K networks, each one flat vector.
-
-    Where K is more than the trials, the last networks are zeros.
-    """
-
-    def __init__(
-        self, trials: Sequence[Trial], starts: Sequence[TrialResult], device: torch.device
-    ) -> None:
-        self.layout = Layout(trials[0].sizes)
-        self.count = CUDA_NETWORKS if device.type == "cuda" else len(trials)
-        noise = parameter_noise(self.layout.shapes, trials[0].seed, trials[0].replicate)
-        initial = [{name: t.sigma * z for name, z in noise.items()} for t in trials]
-        self.parameters = self._pack([s.weights for s in starts] or initial).to(device)
-        self.exp_avg = self._pack([s.exp_avg for s in starts]).to(device)
-        self.exp_avg_sq = self._pack([s.exp_avg_sq for s in starts]).to(device)
-        self.step = torch.zeros((), device=device)
-        self.gradients = torch.zeros_like(self.parameters)
-        self.layers = self.layout.layers(self.parameters)
-        self.gradient_layers = self.layout.layers(self.gradients)
-        self._learning_rate = trials[0].learning_rate
-
-    def adam_step(self) -> None:
-        """One step of Adam (Kingma & Ba 2015, algorithm 1), as `torch.optim.Adam(fused=True)`."""
-        self.step += 1
-        torch._fused_adam_(
-            [self.parameters],
-            [self.gradients],
-            [self.exp_avg],
-            [self.exp_avg_sq],
-            [],
-            [self.step],
-            lr=self._learning_rate,
-            beta1=ADAM_BETAS[0],
-            beta2=ADAM_BETAS[1],
-            weight_decay=0.0,
-            eps=ADAM_EPSILON,
-            amsgrad=False,
-            maximize=False,
-        )
-
-    def changing(self) -> list[Tensor]:
-        """What a training step changes."""
-        return [self.parameters, self.exp_avg, self.exp_avg_sq, self.step]
-
-    def states(self) -> list[tuple[Named, Named, Named]]:
-        """Weights and Adam's two moments of each network, by name, on the CPU."""
-        unpack = self.layout.unpack
-        moments = unpack(self.exp_avg.cpu()), unpack(self.exp_avg_sq.cpu())
-        return list(zip(unpack(self.parameters.cpu()), *moments, strict=True))
-
-    def _pack(self, networks: list[dict[str, Tensor]]) -> Tensor:
-        return self.layout.pack(networks, self.count)
-
-
-class _Batch:
-    """Buffers for B images on their way through K networks and back.
-
-    Hidden layers hold (K, B, units). Logits and their gradient are transposed, (K, 10, B): the
-    softmax over classes then runs along whole registers, 16 times as fast as along rows of 10.
-    B is filled up to a multiple of 16 with images whose gradients are zero.
-    """
-
-    def __init__(self, networks: _Networks, size: int) -> None:
-        k, b, device = networks.count, aligned(size), networks.parameters.device
-        fan_in, *hidden, classes = networks.layout.stored_sizes
-        self.networks = networks
-        self.size = size
-        self.inputs = torch.zeros(b, fan_in, device=device)  # shared by all networks
-        self.targets = torch.zeros(b, classes, device=device)
-        self.hidden = [torch.empty(k, b, units, device=device) for units in hidden]
-        self.hidden_gradients = [torch.empty_like(h) for h in self.hidden]
-        self.logits = torch.empty(k, classes, b, device=device)
-        self.logit_gradients = torch.empty_like(self.logits)
-        self._filling = self.logit_gradients[:, :, size:]
-
-    def forward(self) -> None:
-        """Write the logits of `self.inputs`."""
-        *hidden_layers, last = self.networks.layers
-        below = self._shared_inputs()  # (K, B, in)
-        for layer, hidden in zip(hidden_layers, self.hidden, strict=True):
-            torch.baddbmm(layer.bias.unsqueeze(1), below, layer.weight.mT, out=hidden).relu_()
-            below = hidden
-        torch.baddbmm(last.bias.unsqueeze(2), last.weight, below.mT, out=self.logits)
-
-    def backward(self) -> None:
-        """Write the gradients of the mean cross-entropy over the batch; follows `forward`."""
-        delta = self.logit_gradients  # (K, 10, B)
-        torch.softmax(self.logits, 1, out=delta).sub_(self.targets.T).mul_(1 / self.size)
-        self._filling.zero_()
-        below = [self._shared_inputs(), *self.hidden]
-        gradients, layers = self.networks.gradient_layers, self.networks.layers
-        torch.bmm(delta, below[-1], out=gradients[-1].weight)
-        torch.sum(delta, 2, out=gradients[-1].bias)
-        delta = delta.mT  # (K, B, 10)
-        for i in reversed(range(len(self.hidden))):
-            delta = self._through(layers[i + 1], delta, self.hidden[i], self.hidden_gradients[i])
-            torch.bmm(delta.mT, below[i], out=gradients[i].weight)
-            torch.sum(delta, 1, out=gradients[i].bias)
-
-    def _shared_inputs(self) -> Tensor:
-        return self.inputs.expand(self.networks.count, -1, -1)
-
-    @staticmethod
-    def _through(layer: Layer, delta: Tensor, hidden: Tensor, out: Tensor) -> Tensor:
-        """Take the gradient (K, B, out) back through a layer and the ReLU below: (K, B, in)."""
-        torch.bmm(delta, layer.weight, out=out)
-        torch.ops.aten.threshold_backward.grad_input(out, hidden, 0, grad_input=out)
-        return out
-
-
-class _TrainingBatch(_Batch):
+class _TrainingBatch(LearningBatch):
     """A batch of training images, given by their indices, and the step that learns from it."""
 
-    def __init__(self, networks: _Networks, size: int, images: _Images) -> None:
+    def __init__(self, networks: Networks, size: int, images: _Images) -> None:
         super().__init__(networks, size)
         self._images = images
         self._indices = images.train_labels.new_zeros(size)
@@ -238,7 +134,7 @@ class _TrainingBatch(_Batch):
         torch.index_select(self._images.train_targets, 0, self._indices, out=targets)
         self.forward()
         self.backward()
-        self.networks.adam_step()
+        self.networks.optimizer.step()
 
 
 class _Group:
@@ -247,20 +143,23 @@ class _Group:
     def __init__(
         self, trials: Sequence[Trial], starts: Sequence[TrialResult], images: _Images
     ) -> None:
-        self.networks = _Networks(trials, starts, images.train_inputs.device)
+        self.networks = Networks(trials, starts, images.train_inputs.device)
         self._images = images
         self._batch_size = trials[0].batch_size
+        self.probe = Probe(
+            self.networks, images.train_inputs, images.train_labels, images.train_targets
+        )
         self._training = {
             size: _TrainingBatch(self.networks, size, images)
             for size in _split_sizes(len(images.train_labels), self._batch_size)
         }
         self._evaluation = {
-            size: _Batch(self.networks, size)
+            size: Batch(self.networks, size)
             for size in _split_sizes(len(images.test_labels), _EVALUATION_BATCH)
         }
         if starts:
             steps = len(starts[0].history) * ceil(len(images.train_labels) / self._batch_size)
-            self.networks.step.fill_(steps)
+            self.networks.optimizer.steps.fill_(steps)
 
     def train_epoch(self, order: Tensor) -> Scores:
         """Learn from all training images in `order` (N,), the short last batch included."""
@@ -284,7 +183,7 @@ class _Group:
         return _scores(logits, self._images.test_labels, _EVALUATION_BATCH)
 
     @staticmethod
-    def _logits(batches: int, batch: _Batch) -> Tensor:
+    def _logits(batches: int, batch: Batch) -> Tensor:
         """A buffer for the logits of all batches (batches, K, 10, B)."""
         return batch.logits.new_zeros(batches, *batch.logits.shape)
 

@@ -1,6 +1,7 @@
 """Accuracy against sigma: where networks learn, how soon, and where they do not."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +13,7 @@ from stages.analysis.accuracy import (
     Point,
     best_window,
 )
+from stages.analysis.baselines import Baseline
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.figures.style import (
     BLUE,
@@ -30,14 +32,20 @@ _LABEL_HEIGHT, _TOP = 106, 112
 """In percent: the label of the best stands above all curves, within the axes."""
 
 
-def accuracy_vs_sigma(points: Sequence[Point], summary: Mapping[str, float]) -> Figure:
-    """Draw the sweep; `points` by rising sigma, `summary` as `summarize` makes it of them."""
+def accuracy_vs_sigma(
+    points: Sequence[Point], summary: Mapping[str, float], named: Sequence[Baseline] = ()
+) -> Figure:
+    """Draw the sweep; `points` by rising sigma, `summary` as `summarize` makes it of them.
+
+    `named` initialisers are levels from the least to the largest effective sigma of their layers.
+    """
     figure = new_figure(height=6)
     axes = figure.subplots()
     _scale_axes(axes, points)
     _draw_curves(axes, points)
     _draw_chance(axes)
     _draw_diverged(axes, points)
+    _draw_named(axes, named)
     if not _all_at_chance(summary):
         _draw_window(axes, points, summary)
         _draw_best(axes, summary)
@@ -155,6 +163,20 @@ def _draw_diverged(axes: Axes, points: Sequence[Point]) -> None:
             markersize=10,
             zorder=4,
             label="with a network that diverged",
+        )
+
+
+def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
+    for baseline, style in zip(named, cycle(("-", "--", ":", "-.")), strict=False):
+        axes.plot(
+            baseline.layer_sigmas,
+            [100 * baseline.test_accuracy] * len(baseline.layer_sigmas),
+            marker="|",
+            markersize=10,
+            linestyle=style,
+            color=INK,
+            zorder=4,
+            label=f"{baseline.initializer} at its layers' σ: {_percent(baseline.test_accuracy)}",
         )
 
 

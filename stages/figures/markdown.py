@@ -10,8 +10,15 @@ from stages.analysis.wording import sigma
 from stages.core.params import Params
 from stages.core.trial import Provenance, sweep_trials
 
+OPTIMISERS = {"adam": "Adam", "sgd": "SGD", "momentum": "SGD with momentum 0.9"}
 
-def report(params: Params, results: Results, networks: Mapping[Provenance, int]) -> str:
+
+def report(
+    params: Params,
+    results: Results,
+    evidence: Sequence[str],
+    networks: Mapping[Provenance, int],
+) -> str:
     """The whole report; `networks` counts the networks of each provenance."""
     paragraphs = [
         "# Accuracy against the scale of initialisation",
@@ -23,9 +30,13 @@ def report(params: Params, results: Results, networks: Mapping[Provenance, int])
         "Test accuracy at the end and after the first epoch, and training accuracy, against σ.",
         "![Weights after training](../plots/weight_histograms.png)",
         "Counts of all weights and biases after training, a line for each σ.",
+        "![Signals and gradients of each layer](../plots/signals.png)",
+        "Points are measured on 512 training images, lines are what theory predicts.",
+        "![Weights before and after training](../plots/before_after.png)",
+        "The weights of each layer, in units of σ.",
         "## Findings",
         uncertainty(results),
-        "\n".join(f"- {finding}" for finding in findings(results)),
+        "\n".join(f"- {finding}" for finding in [*findings(results), *evidence]),
         "## Numbers",
         number_table(results),
         "## Machine and versions",
@@ -68,7 +79,10 @@ def run_table(params: Params, results: Results) -> str:
         [
             ["network", f"{'-'.join(map(str, first.sizes))}, ReLU"],
             ["start", f"weights and biases from N(0, σ²), {sigmas}"],
-            ["optimiser", f"Adam, learning rate {params.train.lr:g}"],
+            [
+                "optimiser",
+                f"{OPTIMISERS[params.train.optimizer]}, learning rate {params.train.lr:g}",
+            ],
             ["training", f"{params.train.epochs} epochs, batches of {params.train.batch_size}"],
             ["networks", f"{params.sweep.replicates} for each σ, seed {params.sweep.seed}"],
             ["shared by all σ", "the noise that σ scales, the order of the batches"],

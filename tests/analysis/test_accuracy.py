@@ -7,7 +7,7 @@ import pytest
 
 from stages.analysis.accuracy import accuracy_points, summarize
 from stages.core.records import EpochRecord, Record
-from stages.core.trial import Provenance
+from stages.core.trial import NORMAL, Provenance
 
 
 def record(
@@ -19,7 +19,7 @@ def record(
         for epoch, accuracy in enumerate(accuracies, 1)
     ]
     provenance = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
-    return Record(sigma, replicate, diverged, 1.0, history, provenance)
+    return Record(NORMAL, sigma, replicate, diverged, 1.0, history, provenance, [])
 
 
 def summary_of(accuracy: dict[float, float]) -> dict[str, float | int]:

@@ -11,7 +11,7 @@ from stages.analysis.findings import Results, findings, headline, uncertainty
 from stages.analysis.noise import STUDENT, factor
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import EpochRecord, Record
-from stages.core.trial import Provenance
+from stages.core.trial import NORMAL, Provenance
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
 
@@ -29,7 +29,7 @@ def record(
         EpochRecord(epoch, loss, accuracy + gap, loss, accuracy)
         for epoch, accuracy in enumerate(accuracies, 1)
     ]
-    return Record(sigma, replicate, diverged, 1.0, history, PROVENANCE)
+    return Record(NORMAL, sigma, replicate, diverged, 1.0, history, PROVENANCE, [])
 
 
 def results_of(records: Sequence[Record]) -> Results:

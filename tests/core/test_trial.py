@@ -50,7 +50,9 @@ def test_one_point_is_sigma_min(params: Params) -> None:
 def test_every_property_but_the_epochs_is_part_of_the_key(trial: Trial) -> None:
     changed: dict[str, Any] = {
         "sizes": (784, 10),
+        "initializer": "orthogonal",
         "sigma": 0.051,
+        "optimizer": "sgd",
         "learning_rate": 0.01,
         "batch_size": 32,
         "seed": 1,
@@ -69,4 +71,4 @@ def test_every_property_but_the_epochs_is_part_of_the_key(trial: Trial) -> None:
 def test_names_are_unique_within_a_sweep(params: Params) -> None:
     sweep = params.sweep.model_copy(update={"replicates": 3, "num_points": 200})
     trials = sweep_trials(params.model_copy(update={"sweep": sweep}))
-    assert len({trial.name for trial in trials}) == len(trials) == 600
+    assert len({trial.name for trial in trials}) == len(trials) == 609

@@ -2,19 +2,28 @@
 neighbours'."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from stages.core.dataset import Dataset
-from stages.core.seeding import batch_order, parameter_noise
-from stages.core.trial import Trial
+from stages.core.initializers import initial_parameters
+from stages.core.seeding import batch_order
+from stages.core.trial import Provenance, Trial
 from stages.engine.results import TrialResult
 from stages.engine.trainer import train_group
 
 CPU = torch.device("cpu")
+PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
+OPTIMIZERS: dict[str, Any] = {
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+}
 
 
 def train_with_autograd(trial: Trial, dataset: Dataset) -> dict[str, torch.Tensor]:
@@ -22,11 +31,10 @@ def train_with_autograd(trial: Trial, dataset: Dataset) -> dict[str, torch.Tenso
     fc1, fc2, fc3 = layers = [nn.Linear(*pair) for pair in pairwise(trial.sizes)]
     model = nn.Sequential(fc1, nn.ReLU(), fc2, nn.ReLU(), fc3)
     named = {f"fc{i}.{n}": p for i, fc in enumerate(layers, 1) for n, p in fc.named_parameters()}
-    shapes = {name: tuple(p.shape) for name, p in named.items()}
     with torch.no_grad():
-        for name, noise in parameter_noise(shapes, trial.seed, trial.replicate).items():
-            named[name].copy_(trial.sigma * noise)
-    optimizer = torch.optim.Adam(model.parameters(), lr=trial.learning_rate)
+        for name, initial in initial_parameters(trial).items():
+            named[name].copy_(initial)
+    optimizer = OPTIMIZERS[trial.optimizer](model.parameters(), lr=trial.learning_rate)
     inputs = (torch.from_numpy(dataset.train_images).float() / 255 - 0.1307) / 0.3081
     labels = torch.from_numpy(dataset.train_labels).long()
     for epoch in range(1, trial.epochs + 1):
@@ -39,7 +47,7 @@ def train_with_autograd(trial: Trial, dataset: Dataset) -> dict[str, torch.Tenso
 
 
 def same_bits(a: TrialResult, b: TrialResult) -> bool:
-    return a.history == b.history and all(
+    return (a.history, a.probes) == (b.history, b.probes) and all(
         torch.equal(a.weights[name], b.weights[name]) for name in a.weights
     )
 
@@ -52,6 +60,63 @@ def test_agrees_with_autograd_and_torch_optim(
     [result] = train_group([trial], small_dataset, CPU)
     for name, expected in train_with_autograd(trial, small_dataset).items():
         torch.testing.assert_close(result.weights[name], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_other_optimizers_agree_with_torch_optim(
+    optimizer: str, trial: Trial, small_dataset: Dataset
+) -> None:
+    trial = replace(trial, optimizer=optimizer, learning_rate=0.01, epochs=5)
+    [result] = train_group([trial], small_dataset, CPU)
+    for name, expected in train_with_autograd(trial, small_dataset).items():
+        torch.testing.assert_close(result.weights[name], expected, rtol=1e-4, atol=1e-5)
+        assert not torch.equal(result.weights[name], result.initial[name])
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "momentum"])
+def test_training_goes_on_to_the_same_bits(
+    optimizer: str, trial: Trial, small_dataset: Dataset
+) -> None:
+    long = replace(trial, optimizer=optimizer, epochs=4)
+    files = [
+        result.to_files(PROVENANCE)
+        for result in train_group([replace(long, epochs=1)], small_dataset, CPU)
+    ]
+    start = TrialResult.from_files(long, files[0])
+    [continued] = train_group([long], small_dataset, CPU, [start])
+    assert same_bits(continued, train_group([long], small_dataset, CPU)[0])
+    assert [probe.epoch for probe in continued.probes] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.3])
+def test_a_probe_measures_what_autograd_does(
+    sigma: float, trial: Trial, small_dataset: Dataset
+) -> None:
+    trial = replace(trial, sigma=sigma)
+    [result] = train_group([trial], small_dataset, CPU)
+    inputs = (torch.from_numpy(small_dataset.train_images).float() / 255 - 0.1307) / 0.3081
+    labels = torch.from_numpy(small_dataset.train_labels).long()
+    for probe, parameters in ((0, result.initial), (-1, result.weights)):
+        weights = [parameters[f"fc{i}.weight"].clone().requires_grad_() for i in (1, 2, 3)]
+        hidden = [inputs]
+        for i, weight in enumerate(weights, 1):
+            below = hidden[-1].relu() if i > 1 else inputs
+            hidden.append(nn.functional.linear(below, weight, parameters[f"fc{i}.bias"]))
+        loss = nn.functional.cross_entropy(hidden[-1], labels)
+        loss.backward()
+        assert result.probes[probe].loss == pytest.approx(loss.item(), rel=1e-4)
+        outputs = [hidden[1].relu(), hidden[2].relu(), hidden[3]]
+        for i, layer in enumerate(result.probes[probe].layers):
+            moved = parameters[f"fc{i + 1}.weight"] - result.initial[f"fc{i + 1}.weight"]
+            start = result.initial[f"fc{i + 1}.weight"]
+            gradient = weights[i].grad
+            assert gradient is not None
+            assert layer.gradient_norm == pytest.approx(gradient.norm().item(), rel=1e-3)
+            assert layer.activation_rms == pytest.approx(
+                outputs[i].square().mean().sqrt().item(), rel=1e-3
+            )
+            assert layer.dead_units == (outputs[i] == 0).all(0).float().mean().item()
+            assert layer.movement == pytest.approx((moved.norm() / start.norm()).item(), rel=1e-3)
 
 
 def test_bits_do_not_depend_on_group_or_lane(trial: Trial, small_dataset: Dataset) -> None:

@@ -153,7 +153,8 @@ def experiments(installed: Clone) -> dict[str, Metrics]:
     for name, (low, high, replicates) in EXPERIMENTS.items():
         sweep = {"sigma_min": low, "sigma_max": high, "replicates": replicates, "num_points": "3"}
         settings = [f"sweep.{key}={value}" for key, value in sweep.items()]
-        overrides = [f"-S{setting}" for setting in [*settings, f"train.epochs={EPOCHS}"]]
+        settings += [f"train.epochs={EPOCHS}", "sweep.initializers=[]"]
+        overrides = [f"-S{setting}" for setting in settings]
         installed.dvc("exp", "run", "--name", name, *overrides)
         results[name] = read_metrics(installed)
     return results

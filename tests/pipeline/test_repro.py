@@ -74,7 +74,8 @@ def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("engine/trainer.py", "ADAM_EPSILON = 1e-8", "ADAM_EPSILON = 1e-7"),
+        ("engine/optimizers.py", "ADAM_EPSILON = 1e-8", "ADAM_EPSILON = 1e-7"),
+        ("core/initializers.py", "sqrt(5)", "sqrt(6)"),
         ("core/seeding.py", "parameters", "noise of parameters"),
         ("core/dataset.py", "0.1307", "0.1308"),
         ("core/network.py", "ALIGNMENT = 16", "ALIGNMENT = 32"),

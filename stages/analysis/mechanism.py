@@ -1,0 +1,100 @@
+"""Why a network learns or not: signals in its layers, against theory and over training."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.analysis.theory import LayerScale, log_error
+from stages.core.records import Record
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LayerChange:
+    """What training did to the weights of one layer."""
+
+    layer: int  # counted from 1
+    std_before: float  # the effective sigma of the layer
+    std_after: float
+    distance: float  # Kolmogorov-Smirnov, between the weights before and after
+
+
+def layer_changes(before: Sequence[Matrix], after: Sequence[Matrix]) -> list[LayerChange]:
+    """One entry for each weight matrix, from the first layer to the last."""
+    return [
+        LayerChange(layer, float(start.std()), float(end.std()), ks_distance(start, end))
+        for layer, (start, end) in enumerate(zip(before, after, strict=True), start=1)
+    ]
+
+
+def ks_distance(one: Matrix, other: Matrix) -> float:
+    """The largest difference of the two empirical distribution functions, 0 to 1.
+
+    Two-sample Kolmogorov-Smirnov statistic; NaN if a number is not finite.
+    """
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return float("nan")
+    a, b = np.sort(one, axis=None), np.sort(other, axis=None)
+    steps = np.concatenate([a, b])
+    below = [np.searchsorted(values, steps, side="right") / values.size for values in (a, b)]
+    return float(np.abs(below[0] - below[1]).max())
+
+
+SCALED_EDGES = np.linspace(-10, 10, 81)
+"""Bins of asinh(weight / sigma): up to 11,000 sigma to each side; beyond counts as outermost."""
+
+
+def scaled_distribution(
+    before: Sequence[Matrix], after: Sequence[Matrix], sigma: float
+) -> Iterator[dict[str, float]]:
+    """Counts of weights by weight / sigma, a row for each bin of each layer; layer 0 is all."""
+    centres = np.sinh((SCALED_EDGES[:-1] + SCALED_EDGES[1:]) / 2)
+    for layer in range(len(before) + 1):
+        chosen = slice(layer - 1, layer) if layer else slice(None)
+        counts = [_scaled_counts(matrices[chosen], sigma) for matrices in (before, after)]
+        for centre, *of_bin in zip(centres, *counts, strict=True):
+            yield {"layer": layer, "bin_center": centre, "before": of_bin[0], "after": of_bin[1]}
+
+
+def _scaled_counts(matrices: Sequence[Matrix], sigma: float) -> NDArray[np.int64]:
+    weights = np.concatenate([matrix.ravel() for matrix in matrices]).astype(np.float64)
+    scaled = np.arcsinh(weights[np.isfinite(weights)] / sigma)
+    clipped = scaled.clip(SCALED_EDGES[0], SCALED_EDGES[-1])
+    return np.histogram(clipped, SCALED_EDGES)[0]
+
+
+def probe_rows(records: Iterable[Record]) -> Iterator[dict[str, object]]:
+    """A row for each layer of each network at each moment; layers count from 1."""
+    for record in records:
+        for probe in record.probes:
+            for number, layer in enumerate(probe.layers, start=1):
+                yield {
+                    "initializer": record.initializer,
+                    "sigma": record.sigma,
+                    "replicate": record.replicate,
+                    "epoch": probe.epoch,
+                    "loss": probe.loss,
+                    "layer": number,
+                    **asdict(layer),
+                }
+
+
+def theory_errors(
+    records: Sequence[Record], sigmas: Sequence[float], predicted: Sequence[Sequence[LayerScale]]
+) -> dict[str, dict[str, float | int]]:
+    """Mean |log10(measured / predicted)| before training, for each layer and quantity."""
+    of_sigma = dict(zip(sigmas, predicted, strict=True))
+    errors: dict[str, dict[str, float | int]] = {}
+    for quantity in ("activation_rms", "gradient_norm"):
+        for layer in range(len(predicted[0])):
+            measured = [getattr(r.probes[0].layers[layer], quantity) for r in records]
+            expected = [getattr(of_sigma[r.sigma][layer], quantity) for r in records]
+            error = log_error(measured, expected)
+            errors[f"{quantity}, layer {layer + 1}"] = {
+                "mean_abs_log10_error": error.mean,
+                "networks": error.compared,
+            }
+    return errors

@@ -1,0 +1,1 @@
+"""Studies beside the main experiment, each with a pipeline of its own."""

@@ -1,0 +1,1 @@
+"""The sweep with plain SGD, beside that with Adam."""
