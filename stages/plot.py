@@ -8,6 +8,7 @@ from stages.analysis.tables import (
     METRICS,
     read_baselines,
     read_points,
+    read_probes,
     read_rows,
     read_summary,
     read_table,
@@ -28,13 +29,20 @@ def main() -> None:
     summary, points = read_summary(), read_points()
     histograms = read_histograms()
     named = read_baselines()
-    tables = [read_table(name) for name in ("probes.csv", "layers.csv", "theory.csv")]
-    distributions = read_table("distributions.csv")
+    probes = read_probes()
+    layers = read_table("layers.csv", "sigma", "layer", "distance")
+    theory = read_table(
+        "theory.csv",
+        *("sigma", "layer", "activation_rms", "gradient_norm", "glorot_sigma", "he_sigma"),
+    )
+    distributions = read_table(
+        "distributions.csv", "sigma", "layer", "bin_center", "before", "after"
+    )
     PLOTS.mkdir(exist_ok=True)
     with house_style():
         save(accuracy_vs_sigma(points, summary, named), PLOTS / "accuracy_vs_sigma.png")
         save(weight_histograms(histograms), PLOTS / "weight_histograms.png")
-        save(signals(*tables), PLOTS / "signals.png")
+        save(signals(probes, layers, theory), PLOTS / "signals.png")
         save(before_after(distributions), PLOTS / "before_after.png")
 
 

@@ -14,8 +14,8 @@ from stages.analysis.tables import (
     read_baselines,
     read_courses,
     read_points,
+    read_probes,
     read_summary,
-    read_table,
     readable,
 )
 from stages.core.door import InputError, clear_exit
@@ -52,7 +52,7 @@ def refuse_another_sweep(results: Results, params: Params) -> None:
 
 def read_evidence(results: Results) -> list[str]:
     """What the layers, theory and the named initialisers say."""
-    probes = read_table("probes.csv")
+    probes = read_probes()
     with readable(METRICS / "theory.json") as path:
         errors = json.loads(path.read_text())
     return [

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,12 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
+from stages.analysis.baselines import Baseline
+from stages.analysis.mechanism import probe_rows
+from stages.analysis.rows import baseline_row
+from stages.analysis.tables import write_csv, write_json
 from stages.core.dataset import Dataset, is_complete
+from stages.core.records import LayerRecord, ProbeRecord, Record
 from stages.core.trial import Trial
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -91,6 +98,49 @@ def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
         write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
         write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(small_dataset, f"{part}_labels"))
     return tmp_path
+
+
+def probes_of(sigma: float, epochs: int) -> list[ProbeRecord]:
+    """Two layers whose signals grow with sigma, and move less the larger it is."""
+    return [
+        ProbeRecord(
+            epoch,
+            2.3,
+            [LayerRecord(layer * sigma, sigma**2 / layer, 0.1, epoch / sigma) for layer in (1, 2)],
+        )
+        for epoch in (0, epochs)
+    ]
+
+
+def write_evidence(metrics: Path, records: Sequence[Record], named: Sequence[Baseline]) -> None:
+    """What aggregate writes about layers, theory and named initialisers, beside `records`."""
+    sigmas = sorted({record.sigma for record in records})
+    layers = [(sigma, layer) for sigma in sigmas for layer in (1, 2)]
+    write_csv(metrics / "probes.csv", probe_rows(records))
+    write_csv(
+        metrics / "layers.csv",
+        ({"sigma": sigma, "layer": layer, "distance": 0.5} for sigma, layer in layers),
+    )
+    theory = {"activation_rms": 1.0, "gradient_norm": 1.0, "glorot_sigma": 0.1, "he_sigma": 0.2}
+    write_csv(
+        metrics / "theory.csv",
+        ({"sigma": sigma, "layer": layer, **theory} for sigma, layer in layers),
+    )
+    errors = {f"{name}, layer 1": 0.125 for name in ("activation_rms", "gradient_norm")}
+    write_json(
+        metrics / "theory.json",
+        {name: {"mean_abs_log10_error": error} for name, error in errors.items()},
+    )
+    write_csv(
+        metrics / "distributions.csv",
+        (
+            {"sigma": sigma, "layer": layer, "bin_center": centre, "before": 2, "after": 3}
+            for sigma, layer in layers
+            for centre in (-1.0, 0.0, 1.0)
+        ),
+    )
+    columns = [field.name for field in fields(Baseline)]
+    write_csv(metrics / "baselines.csv", map(baseline_row, named), columns)
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:

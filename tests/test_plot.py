@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.rows import point_row
 from stages.analysis.tables import read_points
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import EpochRecord, Record
@@ -29,7 +30,7 @@ from stages.core.trial import NORMAL, Provenance
 from stages.figures import accuracy_vs_sigma, weight_histograms
 from stages.figures.style import house_style
 from stages.figures.weight_histograms import Histogram
-from tests.conftest import REPOSITORY, fail_stage, run_stage
+from tests.conftest import REPOSITORY, fail_stage, probes_of, run_stage, write_evidence
 
 TEMPLATES = REPOSITORY / ".dvc" / "plots"
 PLOTS = {
@@ -38,7 +39,7 @@ PLOTS = {
     "weight_distributions": ("metrics/histograms.csv", "bin_center", "count"),
 }
 SIGMAS = [1e-4, 1e-2, 1.0]
-PNGS = ["accuracy_vs_sigma.png", "weight_histograms.png"]
+PNGS = ["accuracy_vs_sigma.png", "weight_histograms.png", "signals.png", "before_after.png"]
 
 Accuracy = Callable[[float, int], float]
 
@@ -64,7 +65,7 @@ def sweep(
                 for final in [accuracy(sigma, replicate)]
             ],
             Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a"),
-            [],
+            probes_of(sigma, 2),
         )
         for replicate in range(replicates)
         for sigma in sigmas
@@ -96,7 +97,7 @@ def write_metrics(
     records = sweep(sigmas, accuracy, replicates, frozenset())
     points = accuracy_points(records, 1)
     (metrics / "summary.json").write_text(json.dumps(summarize(points, records, 1)))
-    write_csv(metrics / "accuracy.csv", [asdict(point) for point in points])
+    write_csv(metrics / "accuracy.csv", [point_row(point) for point in points])
     write_csv(
         metrics / "history.csv",
         [
@@ -113,6 +114,7 @@ def write_metrics(
             for center, count in zip(h.centers, h.counts, strict=True)
         ],
     )
+    write_evidence(metrics, records, [])
     return folder
 
 
@@ -145,14 +147,14 @@ def plotted(folder: Path) -> list[bytes]:
         pytest.param(SIGMAS, lambda *_: CHANCE_ACCURACY, 1, id="all at chance"),
     ],
 )
-def test_both_pictures_show_something(
+def test_all_pictures_show_something(
     tmp_path: Path, sigmas: list[float], accuracy: Accuracy, replicates: int
 ) -> None:
     plotted(write_metrics(tmp_path, sigmas, accuracy, replicates))
     for name in PNGS:
         pixels = imread(tmp_path / "plots" / name)[..., :3]
         assert pixels.shape[1] == 1440
-        assert pixels.shape[0] >= 900
+        assert pixels.shape[0] >= 700
         colored = np.ptp(pixels, axis=2) > 0.2  # neither paper, ink nor grid
         assert colored.sum() > 500
 

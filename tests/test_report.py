@@ -16,19 +16,23 @@ import pytest
 import yaml
 
 from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.baselines import Baseline
 from stages.analysis.rows import history_rows, point_row, provenance_rows
 from stages.analysis.tables import METRICS, write_csv, write_json
 from stages.core.params import Params, read_params
 from stages.core.records import Record
 from stages.core.trial import sweep_sigmas
 from tests.analysis.test_findings import record
-from tests.conftest import REPOSITORY, run_stage, start_stage, write_params
+from tests.conftest import REPOSITORY, run_stage, start_stage, write_evidence, write_params
 
-FILES = ["summary.json", "accuracy.csv", "history.csv", "provenance.json"]
+FILES = ["summary.json", "accuracy.csv", "history.csv", "provenance.json", "probes.csv"]
+BESIDE = ["baselines.csv", "layers.csv", "theory.csv", "theory.json", "distributions.csv"]
 PEAK = [[0.93, 0.95], [0.95, 0.97], [0.6, 0.8]]
 
 
-def write_metrics(folder: Path, records: Sequence[Record], **sweep: Any) -> Path:
+def write_metrics(
+    folder: Path, records: Sequence[Record], named: Sequence[Baseline] = (), **sweep: Any
+) -> Path:
     """Write `folder`/metrics as aggregate does, and the params.yaml that asks for `records`."""
     write_params(folder, sweep=sweep)
     (folder / "metrics").mkdir(exist_ok=True)
@@ -38,6 +42,7 @@ def write_metrics(folder: Path, records: Sequence[Record], **sweep: Any) -> Path
         write_json(METRICS / "provenance.json", provenance_rows(records))
         write_csv(METRICS / "accuracy.csv", map(point_row, points))
         write_csv(METRICS / "history.csv", history_rows(records))
+        write_evidence(METRICS, records, named)
     return folder
 
 
@@ -54,7 +59,7 @@ def write_sweep(
             sweep_sigmas(read_params(folder / "params.yaml")), courses, strict=True
         )
     ]
-    return write_metrics(folder, records, **sweep)
+    return write_metrics(folder, records, [], **sweep)
 
 
 def reported(folder: Path) -> str:
@@ -162,7 +167,7 @@ def test_its_pictures_are_those_that_the_plot_stage_makes(tmp_path: Path) -> Non
     pictures = re.findall(r"!\[.+\]\((.+)\)", report)
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
     made = {path for output in stages["plot"]["outs"] for path in output}
-    assert len(pictures) == 2
+    assert len(pictures) == 4
     assert {os.path.normpath(f"metrics/{picture}") for picture in pictures} <= made
 
 
@@ -197,7 +202,9 @@ def test_same_metrics_make_the_same_bytes_and_another_sweep_other_sentences(
     ]
     assert "highest at σ = 0.0316, with 97.00 %" in first
     assert "highest at σ = 0.001, with 97.00 %" in other
-    assert set(told[0]) & set(told[1]) == {line for line in told[0] if "Failures" in line}
+    assert set(told[0]) & set(told[1]) == {
+        line for line in told[0] if re.search("Failures|Movement|Theory", line)
+    }
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -233,7 +240,11 @@ def test_metrics_of_another_sweep_are_refused_and_the_report_stays(
     write_params(tmp_path, **changes)
     assert "metrics/ is not of the sweep in params.yaml; `dvc repro`" in refused(tmp_path)
     assert (tmp_path / "metrics" / "report.md").read_text(encoding="utf-8") == report
-    assert {path.name for path in (tmp_path / "metrics").iterdir()} == {*FILES, "report.md"}
+    assert {path.name for path in (tmp_path / "metrics").iterdir()} == {
+        *FILES,
+        *BESIDE,
+        "report.md",
+    }
 
 
 def test_the_door_loads_neither_torch_nor_matplotlib() -> None:
@@ -242,3 +253,24 @@ def test_the_door_loads_neither_torch_nor_matplotlib() -> None:
         [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert not {"torch", "matplotlib", "dvc"} & set(run.stdout.split())
+
+
+def test_named_initialisers_are_held_against_the_best_sigma(tmp_path: Path) -> None:
+    records = [record(sigma, [0.5, accuracy]) for sigma, accuracy in ((0.001, 0.9), (1.0, 0.95))]
+    named = [
+        Baseline("kaiming_normal", 0.97, 0.9, 1, 1.0, 0.02, 0.003, (0.1,)),
+        Baseline("orthogonal", 0.949, 0.9, 1, 1.0, -0.001, 0.003, (0.1,)),
+    ]
+    report = reported(write_metrics(tmp_path, records, named, num_points=2))
+    assert "kaiming_normal reaches 97.00 %, 2.00 points above (± 0.30, more than" in report
+    assert "orthogonal reaches 94.90 %, 0.10 points below (± 0.30, within noise)" in report
+
+
+def test_gradients_that_vanish_and_explode_are_told_with_their_decades(tmp_path: Path) -> None:
+    courses = [[0.1, 0.1], [0.9, 0.97], [0.8, 0.9]]
+    report = reported(write_sweep(tmp_path, courses))
+    assert "starts at 1e-06, 3.0 decades below the 0.001 at σ = 0.0316" in report
+    assert "ended at 10.00 %, chance: gradients vanish" in report
+    assert "3.0 decades above" in report
+    assert "ended at 90.00 %: gradients explode, and yet it learned" in report
+    assert "outputs within 0.125 decades and gradients within 0.125 decades" in report

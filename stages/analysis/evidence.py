@@ -57,18 +57,17 @@ def movement(points: Sequence[Point], probes: Table) -> list[str]:
     moved = layer_curve(probes, "movement", layer=1, epoch=probes["epoch"].max())
     of_sigma = dict(zip(moved.sigma, moved.mean, strict=True))
     ends = [points[0], points[-1]] if len(points) > 1 else [points[0]]
-    told = [f"{of_sigma[p.sigma]:.2g} times its initial norm at {sigma(p)}" for p in ends]
+    told = [f"{of_sigma[p.sigma]:.3g} times its initial norm at {sigma(p)}" for p in ends]
     return [f"**Movement.** Training moved the first layer's weights by {' and '.join(told)}."]
 
 
-def theory(errors: Mapping[str, Mapping[str, float]]) -> list[str]:
+def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     """How well the wide-layer theory foretells what was measured before training."""
     told = []
     for quantity, name in (("activation_rms", "outputs"), ("gradient_norm", "gradients")):
-        layers = [
-            e["mean_abs_log10_error"] for key, e in errors.items() if key.startswith(quantity)
-        ]
-        known = [f"{error:.3f}" for error in layers if error is not None]
+        of_layers = [error for key, error in errors.items() if key.startswith(quantity)]
+        means = [error["mean_abs_log10_error"] for error in of_layers]
+        known = [f"{mean:.3f}" for mean in means if mean is not None]
         if known:
             told.append(f"{name} within {', '.join(known)} decades")
     if not told:

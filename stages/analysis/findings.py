@@ -94,7 +94,8 @@ def uncertainty(results: Results) -> str:
     return (
         f"± is the standard error of the mean of {best.n} networks, which shows seed noise. Within "
         f"noise is a difference of up to {paired_factor(best.n):.2f} times its standard error "
-        f"(95 %, Student's t), taken over pairs of networks that share noise and batches. An {images}; it is not counted, as all networks share the images."
+        f"(95 %, Student's t), taken over pairs of networks that share noise and batches. An "
+        f"{images}; it is not counted, as all networks share the images."
     )
 
 

@@ -84,17 +84,17 @@ def probe_rows(records: Iterable[Record]) -> Iterator[dict[str, object]]:
 
 def theory_errors(
     records: Sequence[Record], sigmas: Sequence[float], predicted: Sequence[Sequence[LayerScale]]
-) -> dict[str, dict[str, float | int]]:
+) -> dict[str, dict[str, float | None]]:
     """Mean |log10(measured / predicted)| before training, for each layer and quantity."""
     of_sigma = dict(zip(sigmas, predicted, strict=True))
-    errors: dict[str, dict[str, float | int]] = {}
+    errors: dict[str, dict[str, float | None]] = {}
     for quantity in ("activation_rms", "gradient_norm"):
         for layer in range(len(predicted[0])):
             measured = [getattr(r.probes[0].layers[layer], quantity) for r in records]
             expected = [getattr(of_sigma[r.sigma][layer], quantity) for r in records]
             error = log_error(measured, expected)
             errors[f"{quantity}, layer {layer + 1}"] = {
-                "mean_abs_log10_error": error.mean,
+                "mean_abs_log10_error": error.mean if error.compared else None,
                 "networks": error.compared,
             }
     return errors

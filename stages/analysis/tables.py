@@ -17,8 +17,8 @@ from stages.core.door import InputError
 
 METRICS = Path("metrics")
 
-Table = Mapping[str, NDArray[Any]]
-"""The columns of a CSV file, by name."""
+Table = Mapping[str, NDArray[np.float64]]
+"""Columns of a CSV file, by name."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,12 @@ def read_summary() -> dict[str, float]:
     """The scalars of summary.json."""
     with readable(METRICS / "summary.json") as path:
         return dict(json.loads(path.read_text()))
+
+
+def read_probes() -> Table:
+    """What was measured in each layer at each moment of training, from probes.csv."""
+    measured = ("activation_rms", "gradient_norm", "dead_units", "movement")
+    return read_table("probes.csv", "sigma", "epoch", "layer", *measured)
 
 
 def read_points(metrics: Path = METRICS) -> list[Point]:
@@ -85,11 +91,11 @@ def read_baselines() -> list[Baseline]:
         ]
 
 
-def read_table(name: str) -> Table:
-    """The columns of a file of metrics/: of numbers where all are, empty ones NaN, else of text."""
+def read_table(name: str, *columns: str) -> Table:
+    """The named columns of numbers of a file of metrics/; an empty field is NaN."""
     with readable(METRICS / name) as path:
         rows = read_rows(path)
-        return {column: _column([row[column] for row in rows]) for column in rows[0]}
+        return {column: _numbers(row[column] for row in rows) for column in columns}
 
 
 def layer_curve(table: Table, column: str, **where: float) -> Curve:
@@ -110,11 +116,8 @@ def _standard_error(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
-def _column(texts: list[str]) -> NDArray[Any]:
-    try:
-        return np.array([float(text) if text else np.nan for text in texts])
-    except ValueError:
-        return np.array(texts)
+def _numbers(texts: Iterable[str]) -> NDArray[np.float64]:
+    return np.array([float(text) if text else np.nan for text in texts])
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -68,6 +68,7 @@ def introduction(results: Results) -> str:
 def run_table(params: Params, results: Results) -> str:
     """The parameters that determine the numbers, in words."""
     first, points = sweep_trials(params)[0], results.points
+    optimiser = OPTIMISERS[params.train.optimizer]
     final = min(params.report.final_epochs, params.train.epochs)
     sigmas = (
         f"{len(points)} σ from {points[0].sigma:.3g} to {points[-1].sigma:.3g}, log-spaced"
@@ -81,7 +82,7 @@ def run_table(params: Params, results: Results) -> str:
             ["start", f"weights and biases from N(0, σ²), {sigmas}"],
             [
                 "optimiser",
-                f"{OPTIMISERS[params.train.optimizer]}, learning rate {params.train.lr:g}",
+                f"{optimiser}, learning rate {params.train.lr:g}",
             ],
             ["training", f"{params.train.epochs} epochs, batches of {params.train.batch_size}"],
             ["networks", f"{params.sweep.replicates} for each σ, seed {params.sweep.seed}"],

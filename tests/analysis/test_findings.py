@@ -8,10 +8,11 @@ import pytest
 
 from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.findings import Results, findings, headline, uncertainty
-from stages.analysis.noise import STUDENT, factor
+from stages.analysis.noise import PAIRED_STUDENT, paired_factor
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import EpochRecord, Record
 from stages.core.trial import NORMAL, Provenance
+from tests.conftest import probes_of
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
 
@@ -22,6 +23,7 @@ def record(
     replicate: int = 0,
     diverged: bool = False,
     gap: float = 0.01,
+    initializer: str = NORMAL,
 ) -> Record:
     """A trial by its test accuracy after each epoch; training accuracy is higher by `gap`."""
     loss = nan if diverged else 0.1
@@ -29,7 +31,8 @@ def record(
         EpochRecord(epoch, loss, accuracy + gap, loss, accuracy)
         for epoch, accuracy in enumerate(accuracies, 1)
     ]
-    return Record(NORMAL, sigma, replicate, diverged, 1.0, history, PROVENANCE, [])
+    probes = probes_of(sigma, len(accuracies))
+    return Record(initializer, sigma, replicate, diverged, 1.0, history, PROVENANCE, probes)
 
 
 def results_of(records: Sequence[Record]) -> Results:
@@ -120,11 +123,11 @@ def test_replicates_give_standard_errors() -> None:
     # A standard deviation of 0.01 over 3 networks.
     assert "σ = 0.1 reaches 97.00 ± 0.58 %" in finding(results, "Best")
     assert "the mean of 3 networks" in uncertainty(results)
-    assert "2.78 times its standard error" in uncertainty(results)
+    assert "4.30 times its standard error" in uncertainty(results)
 
 
 def test_a_lead_that_replicates_do_not_bear_out_is_noise() -> None:
-    scattered = replicated({0.01: [0.960, 0.970], 0.1: [0.965, 0.975], 1.0: [0.1, 0.2]})
+    scattered = replicated({0.01: [0.960, 0.970], 0.1: [0.975, 0.965], 1.0: [0.1, 0.2]})
     assert "0.50 points over σ = 0.01 is within noise." in finding(scattered, "Best")
     assert "1 of the other 2 σ are within noise" in headline(scattered)
     close = replicated({0.01: [0.970, 0.9701], 0.1: [0.975, 0.9751], 1.0: [0.1, 0.2]})
@@ -134,7 +137,7 @@ def test_a_lead_that_replicates_do_not_bear_out_is_noise() -> None:
 
 def test_two_networks_need_a_wider_margin_than_many() -> None:
     # The same means and standard errors: 0.3 points apart, each ± 0.1.
-    two = replicated({0.01: [0.969, 0.971], 0.1: [0.972, 0.974]})
+    two = replicated({0.01: [0.969, 0.971], 0.1: [0.974, 0.972]})
     many = [0.97 + 0.003 * (-1) ** i for i in range(10)]
     ten = replicated({0.01: many, 0.1: [accuracy + 0.003 for accuracy in many]})
     for results in (two, ten):
@@ -146,8 +149,8 @@ def test_two_networks_need_a_wider_margin_than_many() -> None:
 
 def test_margins_are_those_of_students_t() -> None:
     t = np.linspace(0, 1, 200_001)
-    for n, limit in enumerate(STUDENT, 2):
-        freedom = 2 * (n - 1)
+    for n, limit in enumerate(PAIRED_STUDENT, 2):
+        freedom = n - 1
         x = limit * t
         density = (1 + x**2 / freedom) ** (-(freedom + 1) / 2)
         whole = np.sqrt(freedom * np.pi) * gamma(freedom / 2) / gamma((freedom + 1) / 2)
@@ -155,7 +158,7 @@ def test_margins_are_those_of_students_t() -> None:
 
 
 def test_more_than_ten_replicates_are_judged_like_ten() -> None:
-    assert factor(11) == factor(10) == STUDENT[-1]
+    assert paired_factor(11) == paired_factor(10) == PAIRED_STUDENT[-1]
 
 
 @pytest.mark.parametrize(
