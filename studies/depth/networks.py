@@ -145,7 +145,7 @@ def sgd_step(
 
 
 def forward(layers: Sequence[Layer], activation: Activation, batch: Tensor) -> list[Tensor]:
-    """What each layer reads, from `batch` (B, 784) itself on, and the logits; (K, B, units) each."""
+    """What each layer reads, from `batch` (B, 784) itself on, and the logits; (K, B, units)."""
     *hidden, last = layers
     states = [batch.expand(len(last.weight), -1, -1)]
     for weight, bias in hidden:

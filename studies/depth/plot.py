@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
@@ -91,11 +92,8 @@ def trainability(panels: list[tuple[Grid, Theory]], params: Params) -> Figure:
     row[0].set_ylabel("hidden layers (log scale)")
     heading(row[0], "How deep a network can be trained", findings(panels, params))
     figure.colorbar(mesh, ax=row, label="test accuracy (%)", pad=0.01)
-    handles = {
-        label: handle
-        for axes in row
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
+    legends = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in row]
+    handles = {label: handle for legend in legends for handle, label in legend}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
     return figure
 
@@ -118,7 +116,7 @@ def findings(panels: list[tuple[Grid, Theory]], params: Params) -> list[str]:
     return sentences
 
 
-def _draw_accuracy(axes: Axes, grid: Grid):
+def _draw_accuracy(axes: Axes, grid: Grid) -> QuadMesh:
     axes.grid(False)
     mesh = axes.pcolormesh(
         _edges(grid.sigma_w2s),

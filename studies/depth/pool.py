@@ -57,8 +57,9 @@ class _Progress:
         self._groups = len(groups)
         self._trained = 0
         self._start = time.monotonic()
+        self._total = sum(group.depth * group.steps for group in groups)
         self._bar = tqdm(
-            total=sum(group.depth * group.steps for group in groups),
+            total=self._total,
             disable=not sys.stderr.isatty(),
             bar_format="{desc} |{bar:24}| {percentage:.0f} %, {remaining} left",
         )
@@ -80,7 +81,7 @@ class _Progress:
         self._bar.set_description_str(done)
         if self._bar.disable:
             elapsed = time.monotonic() - self._start
-            left = elapsed / self._layers * (self._bar.total - self._layers)
+            left = elapsed / self._layers * (self._total - self._layers)
             last = f"{group.activation}, depth {group.depth}"
             print(f"{done}, {elapsed:.0f} s, {left:.0f} s left: {last}", flush=True)
 
