@@ -92,16 +92,23 @@ class Store:
 
 
 def table(results: Sequence[tuple[Group, list[Score]]]) -> str:
-    """CSV with a row for each network."""
+    """CSV with a row for each network; accuracies with 6 decimals."""
     rows = [
-        {"activation": group.activation, "depth": group.depth, **asdict(score)}
+        {
+            "activation": group.activation,
+            "depth": group.depth,
+            "sigma_w2": score.sigma_w2,
+            "train_accuracy": round(score.train_accuracy, 6),
+            "test_accuracy": round(score.test_accuracy, 6),
+            "diverged": int(score.diverged),
+        }
         for group, scores in results
         for score in scores
     ]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**row, "diverged": int(row["diverged"])} for row in rows)
+    writer.writerows(rows)
     return text.getvalue()
 
 
