@@ -10,13 +10,13 @@ from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.baselines import Baseline, baselines
 from stages.analysis.mechanism import probe_rows, theory_errors
 from stages.analysis.rows import (
+    accuracy_rows,
     baseline_row,
     distribution_rows,
     histogram_rows,
     history_rows,
     layer_rows,
     layer_sigmas,
-    point_row,
     provenance_rows,
 )
 from stages.analysis.tables import METRICS, write_csv, write_json
@@ -55,7 +55,7 @@ def main() -> None:
     metrics.mkdir(exist_ok=True)
     write_json(metrics / "summary.json", summary)
     write_json(metrics / "provenance.json", provenance_rows(records))
-    write_csv(metrics / "accuracy.csv", map(point_row, points))
+    write_csv(metrics / "accuracy.csv", accuracy_rows(points, named))
     write_csv(metrics / "baselines.csv", map(baseline_row, named), BASELINE_COLUMNS)
     write_csv(metrics / "history.csv", history_rows(sweep))
     write_csv(

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from stages.analysis.accuracy import accuracy_points, summarize
-from stages.analysis.rows import point_row
+from stages.analysis.rows import accuracy_rows
 from stages.analysis.tables import read_points
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import EpochRecord, Record
@@ -97,7 +97,7 @@ def write_metrics(
     records = sweep(sigmas, accuracy, replicates, frozenset())
     points = accuracy_points(records, 1)
     (metrics / "summary.json").write_text(json.dumps(summarize(points, records, 1)))
-    write_csv(metrics / "accuracy.csv", [point_row(point) for point in points])
+    write_csv(metrics / "accuracy.csv", list(accuracy_rows(points, [])))
     write_csv(
         metrics / "history.csv",
         [

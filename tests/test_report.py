@@ -17,7 +17,7 @@ import yaml
 
 from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.baselines import Baseline
-from stages.analysis.rows import history_rows, point_row, provenance_rows
+from stages.analysis.rows import accuracy_rows, history_rows, provenance_rows
 from stages.analysis.tables import METRICS, write_csv, write_json
 from stages.core.params import Params, read_params
 from stages.core.records import Record
@@ -40,7 +40,7 @@ def write_metrics(
     with chdir(folder):
         write_json(METRICS / "summary.json", summarize(points, records, 1))
         write_json(METRICS / "provenance.json", provenance_rows(records))
-        write_csv(METRICS / "accuracy.csv", map(point_row, points))
+        write_csv(METRICS / "accuracy.csv", accuracy_rows(points, []))
         write_csv(METRICS / "history.csv", history_rows(records))
         write_evidence(METRICS, records, named)
     return folder

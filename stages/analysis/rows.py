@@ -22,9 +22,24 @@ def provenance_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     return [{"trials": count, **asdict(provenance)} for provenance, count in trials.items()]
 
 
-def point_row(point: Point) -> dict[str, Any]:
-    """Accuracies of the replicates with spaces between."""
-    return {**asdict(point), "accuracies": " ".join(map(str, point.accuracies))}
+def accuracy_rows(points: Iterable[Point], named: Iterable[Baseline]) -> Iterable[dict[str, Any]]:
+    """A row for each sigma, then one for each named initialiser, which has a range of sigmas.
+
+    Accuracies of the replicates stand in one field, with spaces between.
+    """
+    for point in points:
+        accuracies = " ".join(map(str, point.accuracies))
+        ends = {"layer_sigma_low": None, "layer_sigma_high": None}
+        yield {**asdict(point), "accuracies": accuracies, "initializer": NORMAL, **ends}
+    for baseline in named:
+        yield {
+            "test_accuracy": baseline.test_accuracy,
+            "first_epoch_test_accuracy": baseline.first_epoch_test_accuracy,
+            "n": baseline.n,
+            "initializer": baseline.initializer,
+            "layer_sigma_low": min(baseline.layer_sigmas),
+            "layer_sigma_high": max(baseline.layer_sigmas),
+        }
 
 
 def baseline_row(baseline: Baseline) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stages.analysis.accuracy import Point
 from stages.analysis.baselines import Baseline
 from stages.core.door import InputError
+from stages.core.trial import NORMAL
 
 METRICS = Path("metrics")
 
@@ -43,7 +44,7 @@ def read_probes() -> Table:
 
 
 def read_points(metrics: Path = METRICS) -> list[Point]:
-    """The rows of accuracy.csv."""
+    """The sigmas of accuracy.csv."""
     with readable(metrics / "accuracy.csv") as path:
         return [
             Point(
@@ -57,6 +58,7 @@ def read_points(metrics: Path = METRICS) -> list[Point]:
                 accuracies=tuple(map(float, row["accuracies"].split())),
             )
             for row in read_rows(path)
+            if row["initializer"] == NORMAL
         ]
 
 

@@ -64,6 +64,7 @@ class Metrics:
     accuracy: Rows
     history: Rows
     histograms: Rows
+    named: Rows  # of the accuracies those of named initialisers
 
     @property
     def sigmas(self) -> list[float]:
@@ -153,7 +154,8 @@ def experiments(installed: Clone) -> dict[str, Metrics]:
     for name, (low, high, replicates) in EXPERIMENTS.items():
         sweep = {"sigma_min": low, "sigma_max": high, "replicates": replicates, "num_points": "3"}
         settings = [f"sweep.{key}={value}" for key, value in sweep.items()]
-        settings += [f"train.epochs={EPOCHS}", "sweep.initializers=[]"]
+        named = "[xavier_normal,orthogonal]" if name == "middle" else "[]"
+        settings += [f"train.epochs={EPOCHS}", f"sweep.initializers={named}"]
         overrides = [f"-S{setting}" for setting in settings]
         installed.dvc("exp", "run", "--name", name, *overrides)
         results[name] = read_metrics(installed)
@@ -165,7 +167,13 @@ def read_metrics(clone: Clone) -> Metrics:
         with (clone.path / "metrics" / name).open(newline="") as file:
             return list(csv.DictReader(file))
 
-    return Metrics(rows("accuracy.csv"), rows("history.csv"), rows("histograms.csv"))
+    starts = rows("accuracy.csv")
+    return Metrics(
+        [row for row in starts if row["initializer"] == "normal"],
+        rows("history.csv"),
+        rows("histograms.csv"),
+        [row for row in starts if row["initializer"] != "normal"],
+    )
 
 
 @pytest.fixture(scope="module", params=["show", "diff"])
@@ -280,6 +288,27 @@ def test_a_cross_marks_each_sigma_at_which_a_network_diverged(opened: Opened) ->
     diverged = [row["sigma"] for row in rows if row["diverged"] != "0"]
     assert len(opened.marks("diverged")) == len(diverged)
     assert len(diverged) == ("workspace" in opened.revisions)
+
+
+def test_a_named_initialiser_is_a_rule_over_the_sigmas_of_its_layers(opened: Opened) -> None:
+    rules = opened.shapes(".named_marks > line")
+    drawn = [
+        (
+            rule.value("initializer"),
+            *map(rule.number, ("test, at the end", "smallest sigma of a layer")),
+        )
+        for rule in rules
+    ]
+    rows = [
+        (row["initializer"], 100 * float(row["test_accuracy"]), float(row["layer_sigma_low"]))
+        for metrics in opened.revisions.values()
+        for row in metrics.named
+    ]
+    assert len(drawn) == len(rows) == (2 if "middle" in opened.revisions else 0)
+    for ours, theirs in zip(sorted(drawn), sorted(rows), strict=True):
+        assert ours[0] == theirs[0]
+        assert ours[1:] == pytest.approx(theirs[1:], rel=6e-3)
+    assert all(rule.width > 10 for rule in rules)
 
 
 def test_each_epoch_of_each_sigma_is_a_dot_on_a_curve(opened: Opened) -> None:
