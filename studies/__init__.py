@@ -1,0 +1,1 @@
+"""Studies beside the main experiment, each with its own pipeline."""

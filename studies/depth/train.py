@@ -1,0 +1,125 @@
+"""The train door: data/raw and studies/depth/params.yaml in, trainability.csv out.
+
+Each finished depth is kept in data/cache/depth under a key of everything that determines its bits.
+"""
+
+import ast
+import csv
+import hashlib
+import inspect
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from stages.core import dataset as core_dataset
+from stages.core import seeding
+from stages.core.dataset import read_dataset
+from stages.core.door import clear_exit
+from stages.engine.device import device_model
+from stages.engine.forkserver import warm_up
+from studies.depth import networks
+from studies.depth.networks import ACTIVATIONS, Group, Score
+from studies.depth.params import Params, read_params
+from studies.depth.pool import train_groups
+
+RAW, TABLE = Path("data/raw"), Path("studies/depth/metrics/trainability.csv")
+
+
+def main() -> None:
+    """Train what is not kept from an earlier run, then write the table of all."""
+    groups = make_groups(read_params())
+    warm_up()
+    data = read_dataset(RAW)
+    store = Store(data.digest)
+    missing = [group for group in groups if store.find(group) is None]
+    print(f"{len(groups)} groups: {len(groups) - len(missing)} reused, {len(missing)} to train")
+    for group, scores in train_groups(missing, data):
+        store.keep(group, scores)
+    write_atomically(TABLE, table([(group, store.find(group) or []) for group in groups]))
+
+
+def make_groups(params: Params) -> list[Group]:
+    """All networks of one activation and depth are a group."""
+    return [
+        Group(
+            activation=activation,
+            depth=depth,
+            width=params.width,
+            sigma_w2s=params.sigma_w2s,
+            sigma_b2=params.sigma_b2 if activation == "tanh" else 0.0,
+            steps=params.steps,
+            batch_size=params.batch_size,
+            lr=params.lr,
+            seed=params.seed,
+        )
+        for activation in ACTIVATIONS
+        for depth in params.depths
+    ]
+
+
+class Store:
+    """Scores of finished groups, a JSON file each, shared by all experiments of a checkout."""
+
+    def __init__(self, data_digest: str) -> None:
+        modules = (networks, core_dataset, seeding)
+        self._root = Path(os.environ.get("DVC_ROOT", ".")) / "data" / "cache" / "depth"
+        self._provenance = {
+            "torch": torch.__version__,
+            "device_model": device_model(torch.device("cpu")),
+            "code": [ast.unparse(ast.parse(inspect.getsource(module))) for module in modules],
+            "data": data_digest,
+        }
+
+    def find(self, group: Group) -> list[Score] | None:
+        """The scores of a group; None where there are none or their file is damaged."""
+        try:
+            return [Score(**score) for score in json.loads(self._path(group).read_text())]
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def keep(self, group: Group, scores: Sequence[Score]) -> None:
+        """Write the file of a finished group."""
+        write_atomically(self._path(group), json.dumps([asdict(score) for score in scores]))
+
+    def _path(self, group: Group) -> Path:
+        key = json.dumps([asdict(group), self._provenance], sort_keys=True)
+        return self._root / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+
+
+def table(results: Sequence[tuple[Group, list[Score]]]) -> str:
+    """CSV with a row for each network; accuracies with 6 decimals."""
+    rows = [
+        {
+            "activation": group.activation,
+            "depth": group.depth,
+            "sigma_w2": score.sigma_w2,
+            "train_accuracy": round(score.train_accuracy, 6),
+            "test_accuracy": round(score.test_accuracy, 6),
+            "diverged": int(score.diverged),
+        }
+        for group, scores in results
+        for score in scores
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """The file appears whole, by one rename, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
+if __name__ == "__main__":
+    with clear_exit("train", "interrupted; finished depths are kept, the next run goes on"):
+        main()

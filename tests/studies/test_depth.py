@@ -1,0 +1,219 @@
+"""The study of depth: theory against simulation, batched training against PyTorch, the doors."""
+
+import csv
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from stages.core.dataset import Dataset
+from studies.depth.networks import ACTIVATIONS, Group, initial_layers, sgd_step, train_group
+from studies.depth.theory import (
+    chi_1,
+    correlation_map,
+    critical_sigma_w2,
+    depth_scale,
+    fixed_point_c,
+    fixed_point_q,
+    relu_depth_scale,
+)
+from tests.conftest import REPOSITORY
+
+STUDY = Path("studies/depth")
+TINY = {
+    "depth_min": 2,
+    "depth_max": 4,
+    "num_depths": 2,
+    "num_sigma_w2": 3,
+    "width": 32,
+    "steps": 40,
+    "batch_size": 32,
+    "lr": 0.05,
+}
+
+
+@pytest.fixture
+def group() -> Group:
+    return Group("tanh", 3, 32, (1.0, 1.7, 3.0), 0.05, steps=20, batch_size=32, lr=0.05, seed=0)
+
+
+@pytest.mark.parametrize("sigma_w2", [1.0, 1.761, 3.0])
+def test_fixed_point_and_slope_agree_with_monte_carlo(sigma_w2: float) -> None:
+    z = np.random.default_rng(0).standard_normal(2_000_000)
+    q = fixed_point_q(sigma_w2, 0.05)
+    u = math.sqrt(q) * z
+    assert sigma_w2 * (np.tanh(u) ** 2).mean() + 0.05 == pytest.approx(q, rel=3e-3)
+    slope = sigma_w2 * ((1 - np.tanh(u) ** 2) ** 2).mean()
+    assert chi_1(sigma_w2, 0.05) == pytest.approx(slope, rel=3e-3)
+
+
+@pytest.mark.parametrize("sigma_w2", [1.3, 3.0])
+def test_fixed_points_agree_with_a_wide_random_network(sigma_w2: float) -> None:
+    rng = np.random.default_rng(1)
+    width = 1500
+    h = rng.standard_normal((width, 2))
+    for _ in range(25):
+        weights = rng.standard_normal((width, width)) * math.sqrt(sigma_w2 / width)
+        h = weights @ np.tanh(h) + math.sqrt(0.05) * rng.standard_normal((width, 1))
+    assert (h**2).mean() == pytest.approx(fixed_point_q(sigma_w2, 0.05), rel=0.1)
+    correlation = (h[:, 0] * h[:, 1]).mean() / (h**2).mean()
+    assert correlation == pytest.approx(fixed_point_c(sigma_w2, 0.05), abs=0.06)
+
+
+@pytest.mark.parametrize(("sigma_b2", "critical"), [(0.01, 1.424), (0.05, 1.761), (0.1, 1.986)])
+def test_critical_line(sigma_b2: float, critical: float) -> None:
+    assert critical_sigma_w2(sigma_b2) == pytest.approx(critical, abs=5e-4)
+
+
+def test_depth_scale_diverges_at_criticality_from_both_sides() -> None:
+    critical = critical_sigma_w2(0.05)
+    for side in (-1, 1):
+        scales = [depth_scale(critical + side * 10.0**-n, 0.05) for n in (0.3, 1, 2, 3)]
+        assert scales == sorted(scales)
+        assert scales[-1] > 1000
+    assert depth_scale(critical, 0.05) > 1e6
+
+
+@pytest.mark.parametrize("sigma_w2", [1.3, 2.5])
+def test_depth_scale_is_the_rate_at_which_correlations_settle(sigma_w2: float) -> None:
+    q, end = fixed_point_q(sigma_w2, 0.05), fixed_point_c(sigma_w2, 0.05)
+    c, distances = 0.6, []
+    for _ in range(40):
+        c = correlation_map(c, q, sigma_w2, 0.05)
+        distances.append(abs(c - end))
+    rate = math.log(distances[19] / distances[39]) / 20
+    assert 1 / rate == pytest.approx(depth_scale(sigma_w2, 0.05), rel=0.02)
+
+
+def test_relu_depth_scale_is_the_rate_of_the_variance() -> None:
+    z = np.random.default_rng(0).standard_normal(1_000_000)
+    growth = 3.0 * (np.maximum(z, 0) ** 2).mean()
+    assert 1 / math.log(growth) == pytest.approx(relu_depth_scale(3.0), rel=0.02)
+    assert relu_depth_scale(2.0) == math.inf
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu"])
+def test_steps_agree_with_torch_network_by_network(group: Group, name: str) -> None:
+    activations = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
+    layers = initial_layers(group)
+    sequences = []
+    for k in range(len(group.sigma_w2s)):
+        modules: list[torch.nn.Module] = []
+        for layer in layers:
+            linear = torch.nn.Linear(*layer.weight.shape[1:])
+            linear.weight.data, linear.bias.data = layer.weight[k].T.clone(), layer.bias[k, 0] + 0
+            modules += [linear, activations[name]()]
+        sequences.append(torch.nn.Sequential(*modules[:-1]))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3):
+        batch = torch.randn(32, 784, generator=generator)
+        labels = torch.randint(0, 10, (32,), generator=generator)
+        logits = sgd_step(layers, ACTIVATIONS[name], batch, labels, lr=0.1)
+        for k, network in enumerate(sequences):
+            optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+            expected = network(batch)
+            torch.nn.functional.cross_entropy(expected, labels).backward()
+            torch.testing.assert_close(logits[k], expected, rtol=1e-4, atol=1e-5)
+            optimizer.step()
+            optimizer.zero_grad()
+    for k, network in enumerate(sequences):
+        for number, layer in enumerate(layers):
+            weight, bias = network[2 * number].parameters()
+            torch.testing.assert_close(layer.weight[k].T, weight, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(layer.bias[k, 0], bias, rtol=1e-4, atol=1e-6)
+
+
+def test_initial_variances_and_common_noise(group: Group) -> None:
+    layers = initial_layers(group)
+    for layer, fan_in in zip(layers, (784, 32, 32, 32), strict=True):
+        ratio = layer.weight[2] / layer.weight[0]
+        torch.testing.assert_close(ratio, torch.full_like(ratio, math.sqrt(3)))
+        variance = layer.weight[0].var().item() * fan_in
+        assert variance == pytest.approx(1.0, rel=0.3)
+    assert torch.cat([layer.bias[0, 0] for layer in layers]).var() == pytest.approx(0.05, rel=0.5)
+
+
+def test_neighbours_change_no_result(group: Group, small_dataset: Dataset) -> None:
+    alone = Group(**{**vars(group), "sigma_w2s": group.sigma_w2s[1:2]})
+    together = train_group(group, small_dataset)
+    (score,) = train_group(alone, small_dataset)
+    assert score == together[1]
+
+
+def test_a_network_that_overflows_counts_as_chance(group: Group, small_dataset: Dataset) -> None:
+    wild = Group(**{**vars(group), "activation": "relu", "depth": 30, "sigma_w2s": (2.0, 900.0)})
+    calm, overflowed = train_group(wild, small_dataset)
+    assert not calm.diverged
+    assert overflowed.diverged
+    assert overflowed.test_accuracy == pytest.approx(0.1135)
+
+
+def run_door(workspace: Path, door: str, **changes: Any) -> subprocess.CompletedProcess[str]:
+    """Run a door of the study on the shipped parameters made tiny, then changed."""
+    params = yaml.safe_load((REPOSITORY / STUDY / "params.yaml").read_text())
+    (workspace / STUDY).mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump({**params, **TINY, **changes})
+    (workspace / STUDY / "params.yaml").write_text(text)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment.pop("DVC_ROOT", None)
+    return subprocess.run(
+        [sys.executable, "-m", f"studies.depth.{door}"],
+        cwd=workspace,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_tiny_run_gives_table_and_picture_and_goes_on_to_the_same_bits(workspace: Path) -> None:
+    first = run_door(workspace, "train")
+    assert first.returncode == 0, first.stderr
+    assert "4 groups: 0 reused, 4 to train" in first.stdout
+    table = workspace / STUDY / "metrics" / "trainability.csv"
+    content = table.read_bytes()
+    rows = list(csv.DictReader(content.decode().splitlines()))
+    assert len(rows) == 2 * 2 * 3
+    assert list(rows[0]) == [
+        "activation",
+        "depth",
+        "sigma_w2",
+        "train_accuracy",
+        "test_accuracy",
+        "diverged",
+    ]
+    kept = sorted((workspace / "data" / "cache" / "depth").glob("*.json"))
+    kept[0].unlink()
+    kept[1].write_text("{")
+    again = run_door(workspace, "train")
+    assert "4 groups: 2 reused, 2 to train" in again.stdout
+    assert table.read_bytes() == content
+    drawn = run_door(workspace, "plot")
+    assert drawn.returncode == 0, drawn.stderr
+    picture = workspace / STUDY / "plots" / "trainability.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lr": -1}, "lr = -1: must be greater than 0"),
+        ({"sigma_w2_max": 0.5}, "sigma_w2_max = 0.5: must be greater than sigma_w2_min"),
+        ({"momentum": 0.9}, "momentum = 0.9: "),
+    ],
+)
+def test_a_wrong_parameter_is_one_line(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    refused = run_door(tmp_path, "train", **change)
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert f"train: studies/depth/params.yaml: {message}" in refused.stderr
