@@ -5,6 +5,7 @@ import json
 from stages.analysis.findings import Results
 from stages.analysis.tables import METRICS, read_courses, read_points, read_summary, readable
 from stages.core.door import InputError, clear_exit
+from stages.core.files import write_atomically
 from stages.core.params import Params, read_params
 from stages.core.trial import Provenance, sweep_sigmas
 from stages.figures.markdown import report
@@ -17,9 +18,7 @@ def main() -> None:
     params = read_params()
     results = Results(read_points(), read_summary(), read_courses())
     refuse_another_sweep(results, params)
-    unfinished = REPORT.with_suffix(".unfinished")
-    unfinished.write_text(report(params, results, read_provenances()), encoding="utf-8")
-    unfinished.replace(REPORT)
+    write_atomically(REPORT, report(params, results, read_provenances()))
 
 
 def refuse_another_sweep(results: Results, params: Params) -> None:
