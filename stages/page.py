@@ -4,7 +4,6 @@ DVC's own page loads Vega from a CDN. `make` runs this module once after install
 from the installed vl-convert and tells DVC of the page in .dvc/config.local, which is not in git.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import vl_convert
 
 from stages.core.door import clear_exit
+from stages.core.files import write_atomically
 
 DVC = Path(__file__).resolve().parents[1] / ".dvc"
 PAGE = Path("plots_page.html")
@@ -81,14 +81,6 @@ def page_template() -> str:
     version = [v for v in vl_convert.get_vegalite_versions() if v.startswith(VEGA_LITE)][-1]
     vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version)
     return TEMPLATE.replace("{vega}", vega)
-
-
-def write_atomically(path: Path, content: str) -> None:
-    """Write `content` so that a reader finds the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(content, encoding="utf-8")
-    unfinished.replace(path)
 
 
 if __name__ == "__main__":

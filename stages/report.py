@@ -19,6 +19,7 @@ from stages.analysis.tables import (
     readable,
 )
 from stages.core.door import InputError, clear_exit
+from stages.core.files import write_atomically
 from stages.core.params import Params, read_params
 from stages.core.trial import Provenance, sweep_sigmas
 from stages.figures.markdown import report
@@ -31,10 +32,8 @@ def main() -> None:
     params = read_params()
     results = Results(read_points(), read_summary(), read_courses())
     refuse_another_sweep(results, params)
-    unfinished = REPORT.with_suffix(".unfinished")
     content = report(params, results, read_evidence(results), read_provenances())
-    unfinished.write_text(content, encoding="utf-8")
-    unfinished.replace(REPORT)
+    write_atomically(REPORT, content)
 
 
 def refuse_another_sweep(results: Results, params: Params) -> None:

@@ -156,13 +156,18 @@ def write_params(workspace: Path, **changes: Any) -> None:
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
 
 
-def start_stage(workspace: Path, stage: str) -> subprocess.Popen[str]:
+def stage_environment() -> dict[str, str]:
+    """The environment of a door that runs in another folder, as if no DVC had started it."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     environment.pop("DVC_ROOT", None)
+    return environment
+
+
+def start_stage(workspace: Path, stage: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", f"stages.{stage}"],
         cwd=workspace,
-        env=environment,
+        env=stage_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.core.cache import key_lock
-from tests.conftest import REPOSITORY, run_stage, write_params
+from tests.conftest import run_stage, stage_environment, write_params
 
 DAY = 24 * 60 * 60
 
@@ -29,12 +29,10 @@ def git(workspace: Path, *arguments: str) -> None:
 
 
 def trial_cache(workspace: Path, *arguments: str, answer: str = "") -> str:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    environment.pop("DVC_ROOT", None)
     return subprocess.run(
         [sys.executable, "-m", "stages.trial_cache", *arguments],
         cwd=workspace,
-        env=environment,
+        env=stage_environment(),
         input=answer,
         capture_output=True,
         text=True,
@@ -91,7 +89,7 @@ def test_prune_needs_to_know_what_experiments_use(workspace: Path) -> None:
     failed = subprocess.run(
         [sys.executable, "-m", "stages.trial_cache", "prune", "--unused"],
         cwd=workspace,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env=stage_environment(),
         capture_output=True,
         text=True,
         check=False,

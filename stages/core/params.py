@@ -150,11 +150,12 @@ def _explain(mistakes: list[ErrorDetails]) -> str:
         return f"{key} is missing"
     if first["type"] == "extra_forbidden":
         return f"{key} is not a parameter; there are {', '.join(_names())}"
-    allowed = " or ".join(
-        mistake["msg"].removeprefix("Value error, ").replace("Input should", "must")
-        for mistake in mistakes
-    )
-    return f"{key} = {first['input']!r}: {allowed}"
+    return f"{key} = {first['input']!r}: {' or '.join(map(allowed, mistakes))}"
+
+
+def allowed(mistake: ErrorDetails) -> str:
+    """What a value must be, in pydantic's words made a half sentence."""
+    return mistake["msg"].removeprefix("Value error, ").replace("Input should", "must")
 
 
 def _names() -> Iterator[str]:

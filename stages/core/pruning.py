@@ -23,9 +23,17 @@ class Entry:
     """One finished trial in the cache."""
 
     path: Path
-    trial: Trial | None  # None: written by other versions of this code, or damaged
     size: int  # bytes
     last_used: float  # seconds since 1970
+
+    @property
+    def trial(self) -> Trial | None:
+        """None where other versions of this code wrote it, or it is damaged."""
+        try:
+            fields: dict[str, Any] = json.loads((self.path / RECORD).read_bytes())["trial"]
+            return Trial(**{**fields, "sizes": tuple(fields["sizes"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
 
 
 def entries(root: Path) -> list[Entry]:
@@ -56,15 +64,7 @@ def trials_of_all_revisions(checkout: Path) -> set[Trial]:
 
 def _entry(path: Path) -> Entry:
     size = sum(file.stat().st_size for file in path.iterdir())
-    return Entry(path, _trial(path / RECORD), size, path.stat().st_mtime)
-
-
-def _trial(record: Path) -> Trial | None:
-    try:
-        fields: dict[str, Any] = json.loads(record.read_bytes())["trial"]
-        return Trial(**{**fields, "sizes": tuple(fields["sizes"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    return Entry(path, size, path.stat().st_mtime)
 
 
 def _parsed(text: bytes) -> Params | None:

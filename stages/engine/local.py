@@ -1,10 +1,6 @@
 """Training processes on this machine."""
 
 import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +14,7 @@ from stages.core.params import Runtime
 from stages.core.trial import Provenance
 from stages.engine import worker
 from stages.engine.device import available_cores, resolve_device
-from stages.engine.forkserver import context
+from stages.engine.forkserver import context, obey_parent
 from stages.engine.pool import Pool
 from stages.engine.provenance import provenance_of
 
@@ -69,14 +65,5 @@ def _drain(counts: "SimpleQueue[int]") -> int:
 
 
 def _start_worker(dataset: Dataset, provenance: Provenance, ended: "SimpleQueue[int]") -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    obey_parent()
     worker.set_up(dataset, provenance, ended.put)
-
-
-def _follow_parent() -> None:
-    """End this process when its parent is gone, even by kill -9."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)

@@ -3,6 +3,8 @@
 import ast
 import hashlib
 import inspect
+from collections.abc import Iterable
+from types import ModuleType
 
 import torch
 
@@ -17,13 +19,13 @@ _COMPUTE_A_TRIAL = (
 )
 
 
-def _source_fingerprint() -> str:
-    """SHA-256 (hex) of the code that computes a trial, comments and formatting left out."""
-    source = "\n".join(ast.unparse(ast.parse(inspect.getsource(m))) for m in _COMPUTE_A_TRIAL)
+def source_fingerprint(modules: Iterable[ModuleType]) -> str:
+    """SHA-256 (hex) of the code of `modules`, comments and formatting left out."""
+    source = "\n".join(ast.unparse(ast.parse(inspect.getsource(m))) for m in modules)
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-FINGERPRINT = _source_fingerprint()
+FINGERPRINT = source_fingerprint(_COMPUTE_A_TRIAL)
 """Taken when the code is loaded: that is what a process runs, whatever becomes of the file."""
 
 

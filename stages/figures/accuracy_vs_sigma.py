@@ -47,7 +47,7 @@ def accuracy_vs_sigma(
     _draw_diverged(axes, points)
     _draw_named(axes, named)
     if not _all_at_chance(summary):
-        _draw_window(axes, points, summary)
+        _draw_window(axes, points)
         _draw_best(axes, summary)
     heading(axes, "Accuracy against the scale of initialisation", findings(points, summary))
     figure.legend(loc="outside lower center", ncols=2)
@@ -120,7 +120,7 @@ def _draw_curves(axes: Axes, points: Sequence[Point]) -> None:
     )
 
 
-def _draw_window(axes: Axes, points: Sequence[Point], summary: Mapping[str, float]) -> None:
+def _draw_window(axes: Axes, points: Sequence[Point]) -> None:
     window = best_window(points)
     low, high = window[0].sigma, window[-1].sigma
     if low == high:

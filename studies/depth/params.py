@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from stages.core.door import InputError
-from stages.core.params import Float, Int, Units
+from stages.core.params import Float, Int, Units, allowed
 
 PARAMS_FILE = Path("studies/depth/params.yaml")
 
@@ -67,5 +67,4 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
         mistake = error.errors()[0]
         key = ".".join(map(str, mistake["loc"])) or "content"
         value = "" if mistake["type"] == "missing" else f" = {mistake['input']!r}"
-        allowed = mistake["msg"].removeprefix("Value error, ").replace("Input should", "must")
-        raise InputError(f"{path}: {key}{value}: {allowed}") from None
+        raise InputError(f"{path}: {key}{value}: {allowed(mistake)}") from None

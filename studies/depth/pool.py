@@ -1,11 +1,6 @@
 """Train groups on all cores of this machine: each in one process, with one thread."""
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -18,7 +13,7 @@ from tqdm import tqdm
 from stages.core.dataset import Dataset
 from stages.core.door import InputError
 from stages.engine.device import available_cores
-from stages.engine.forkserver import context
+from stages.engine.forkserver import context, obey_parent
 from studies.depth.networks import Group, Score, train_group
 
 _dataset: Dataset
@@ -89,18 +84,9 @@ class _Progress:
 def _start_worker(dataset: Dataset, layers_done: "Synchronized[int]") -> None:
     global _dataset, _layers_done
     _dataset, _layers_done = dataset, layers_done
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    obey_parent()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # vanishing gradients become denormal numbers, which are slow
-
-
-def _follow_parent() -> None:
-    """End this process when its parent is gone, even by kill -9."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def _train(group: Group) -> list[Score]:

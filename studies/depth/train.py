@@ -3,13 +3,10 @@
 Each finished depth is kept in data/cache/depth under a key of everything that determines its bits.
 """
 
-import ast
 import csv
 import hashlib
-import inspect
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +15,13 @@ import torch
 
 from stages.core import dataset as core_dataset
 from stages.core import seeding
+from stages.core.cache import cache_root
 from stages.core.dataset import read_dataset
 from stages.core.door import clear_exit
+from stages.core.files import write_atomically
 from stages.engine.device import device_model
 from stages.engine.forkserver import warm_up
+from stages.engine.provenance import source_fingerprint
 from studies.depth import networks
 from studies.depth.networks import ACTIVATIONS, Group, Score
 from studies.depth.params import Params, read_params
@@ -67,11 +67,11 @@ class Store:
 
     def __init__(self, data_digest: str) -> None:
         modules = (networks, core_dataset, seeding)
-        self._root = Path(os.environ.get("DVC_ROOT", ".")) / "data" / "cache" / "depth"
+        self._root = cache_root() / "depth"
         self._provenance = {
             "torch": torch.__version__,
             "device_model": device_model(torch.device("cpu")),
-            "code": [ast.unparse(ast.parse(inspect.getsource(module))) for module in modules],
+            "code": source_fingerprint(modules),
             "data": data_digest,
         }
 
@@ -110,14 +110,6 @@ def table(results: Sequence[tuple[Group, list[Score]]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """The file appears whole, by one rename, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text)
-    unfinished.replace(path)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import csv
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +23,7 @@ from studies.depth.theory import (
     fixed_point_q,
     relu_depth_scale,
 )
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, stage_environment
 
 STUDY = Path("studies/depth")
 TINY = {
@@ -161,12 +160,10 @@ def run_door(workspace: Path, door: str, **changes: Any) -> subprocess.Completed
     (workspace / STUDY).mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump({**params, **TINY, **changes})
     (workspace / STUDY / "params.yaml").write_text(text)
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    environment.pop("DVC_ROOT", None)
     return subprocess.run(
         [sys.executable, "-m", f"studies.depth.{door}"],
         cwd=workspace,
-        env=environment,
+        env=stage_environment(),
         capture_output=True,
         text=True,
         check=False,
