@@ -46,7 +46,7 @@ def _run(function: str, args: Sequence[Any], watch: bool) -> tuple[Any, int]:
     peak = 0
     try:
         while not receiver.poll(_SAMPLE_SECONDS if watch else None):
-            peak = max(peak, _proportional_size(process.pid or 0))
+            peak = max(peak, proportional_size(process.pid or 0))
         result, error = receiver.recv()
     except EOFError:
         process.join()
@@ -76,7 +76,7 @@ def _call(sender: Connection, function: str, args: Sequence[Any]) -> None:
     sender.send(answer)
 
 
-def _proportional_size(pid: int) -> int:
+def proportional_size(pid: int) -> int:
     """Bytes of the process `pid` and its descendants; 0 where the system does not tell."""
     children = defaultdict(list)
     for stat in Path("/proc").glob("[0-9]*/stat"):
