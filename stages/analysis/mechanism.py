@@ -43,7 +43,7 @@ def ks_distance(one: Matrix, other: Matrix) -> float:
     return float(np.abs(below[0] - below[1]).max())
 
 
-SCALED_EDGES = np.linspace(-10, 10, 81)
+SCALED_BINS, SCALED_LIMIT = 80, 10
 """Bins of asinh(weight / sigma): up to 11,000 sigma to each side; beyond counts as outermost."""
 
 
@@ -51,19 +51,20 @@ def scaled_distribution(
     before: Sequence[Matrix], after: Sequence[Matrix], sigma: float
 ) -> Iterator[dict[str, float]]:
     """Counts of weights by weight / sigma, a row for each bin of each layer; layer 0 is all."""
-    centres = np.sinh((SCALED_EDGES[:-1] + SCALED_EDGES[1:]) / 2)
-    for layer in range(len(before) + 1):
-        chosen = slice(layer - 1, layer) if layer else slice(None)
-        counts = [_scaled_counts(matrices[chosen], sigma) for matrices in (before, after)]
-        for centre, *of_bin in zip(centres, *counts, strict=True):
+    edges = np.linspace(-SCALED_LIMIT, SCALED_LIMIT, SCALED_BINS + 1)
+    centres = np.sinh((edges[:-1] + edges[1:]) / 2)
+    counts = np.array(
+        [[_scaled_counts(m, sigma) for m in pair] for pair in zip(before, after, strict=True)]
+    )
+    for layer, of_layer in enumerate([counts.sum(0), *counts]):
+        for centre, *of_bin in zip(centres, *of_layer.tolist(), strict=True):
             yield {"layer": layer, "bin_center": centre, "before": of_bin[0], "after": of_bin[1]}
 
 
-def _scaled_counts(matrices: Sequence[Matrix], sigma: float) -> NDArray[np.int64]:
-    weights = np.concatenate([matrix.ravel() for matrix in matrices]).astype(np.float64)
-    scaled = np.arcsinh(weights[np.isfinite(weights)] / sigma)
-    clipped = scaled.clip(SCALED_EDGES[0], SCALED_EDGES[-1])
-    return np.histogram(clipped, SCALED_EDGES)[0]
+def _scaled_counts(weights: Matrix, sigma: float) -> NDArray[np.int64]:
+    scaled = np.arcsinh(weights[np.isfinite(weights)].astype(np.float64) / sigma)
+    clipped = scaled.clip(-SCALED_LIMIT, SCALED_LIMIT)
+    return np.histogram(clipped, SCALED_BINS, (-SCALED_LIMIT, SCALED_LIMIT))[0]
 
 
 def probe_rows(records: Iterable[Record]) -> Iterator[dict[str, object]]:

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
+Draws = NDArray[np.float32]
 
 DRAWS: Final = 100
 """Draws of all logits in the only expectation without a closed form.
@@ -79,7 +80,7 @@ def predict_scales(
     _, *hidden, classes = sizes
     label_gram = (labels[:, None] == labels) - 1 / classes
     rng = np.random.default_rng(NOISE_SEED)
-    noise = rng.standard_normal((len(labels), DRAWS, classes))
+    noise = rng.standard_normal((classes, len(labels), DRAWS), dtype=np.float32)
     return [_predict(gram, label_gram, noise, hidden, sigma) for sigma in sigmas]
 
 
@@ -107,7 +108,7 @@ def log_error(measured: Sequence[float], predicted: Sequence[float]) -> LogError
 
 
 def _predict(
-    gram: Matrix, label_gram: Matrix, noise: Matrix, hidden: Sequence[int], sigma: float
+    gram: Matrix, label_gram: Matrix, noise: Draws, hidden: Sequence[int], sigma: float
 ) -> list[LayerScale]:
     """The scale of each layer for one σ.
 
@@ -156,20 +157,20 @@ def _relu_kernel(covariance: Matrix, angle: Matrix) -> Matrix:
     return (lengths * np.sin(angle) + (pi - angle) * covariance) / (2 * pi)
 
 
-def _confidence_gram(covariance: Matrix, noise: Matrix) -> Matrix:
+def _confidence_gram(covariance: Matrix, noise: Draws) -> Matrix:
     """E[(s_b - 1/C)·(s_b' - 1/C)] (B, B), s the softmax of C logits with that covariance.
 
     Together with the same of one-hot labels it is the Gram matrix of s - onehot: s does not know
     the labels and favours no class, so that E[s] = 1/C and the products of both are zero on
-    average. Estimated from `noise`, standard normal (B, draws, C).
+    average. Estimated from `noise`, standard normal (C, B, draws).
     """
-    images, draws, classes = noise.shape
+    classes, images, draws = noise.shape
     root = np.linalg.cholesky(_correlation(covariance) + JITTER * np.eye(images))
     root *= np.sqrt(np.diagonal(covariance))[:, None]
-    logits = (root @ noise.reshape(images, -1)).reshape(noise.shape)
-    logits -= logits.max(axis=2, keepdims=True)
-    softmax = np.exp(logits)
-    softmax /= softmax.sum(axis=2, keepdims=True)
-    centred = softmax.reshape(images, -1) - 1 / classes
-    gram: Matrix = centred @ centred.T / draws
+    logits = root.astype(np.float32) @ noise
+    logits -= logits.max(axis=0)
+    softmax = np.exp(logits, out=logits)
+    softmax /= softmax.sum(axis=0)
+    softmax -= 1 / classes
+    gram: Matrix = (softmax @ softmax.mT).sum(axis=0, dtype=np.float64) / draws
     return gram

@@ -31,7 +31,8 @@ from stages.engine.provenance import FINGERPRINT, provenance_of
 
 _CONNECT_SECONDS = 5
 
-logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what is lost, we say
+for _name in ("distributed", "distributed.client"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)  # what is lost, we say
 
 
 @contextmanager

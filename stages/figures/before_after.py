@@ -35,10 +35,10 @@ def _draw(axes: Axes, bins: Table) -> None:
     before, after = (100 * bins[column] / bins[column].sum() for column in ("before", "after"))
     axes.stairs(before, edges, label="before training", color=GREY, fill=True, alpha=0.35)
     axes.stairs(after, edges, label="after training", color=BLUE)
-    axes.set_xticks(np.arcsinh([-1000, -10, 0, 10, 1000]), ["-10³", "-10", "0", "10", "10³"])
 
 
 def _label(figure: Figure, first: Axes) -> None:
+    first.set_xticks(np.arcsinh([-1000, -10, 0, 10, 1000]), ["-10³", "-10", "0", "10", "10³"])
     figure.supxlabel("weight / σ (linear within ±1, logarithmic beyond)", fontsize=10)
     figure.supylabel("% of weights per bin", fontsize=10)
     figure.legend(*first.get_legend_handles_labels(), loc="outside upper right", ncols=2)

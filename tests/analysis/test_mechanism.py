@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.analysis.baselines import baselines
-from stages.analysis.mechanism import SCALED_EDGES, ks_distance, layer_changes, scaled_distribution
+from stages.analysis.mechanism import SCALED_BINS, ks_distance, layer_changes, scaled_distribution
 from tests.analysis.test_findings import record
 
 
@@ -31,7 +31,7 @@ def test_scaled_distributions_count_every_weight_of_every_layer() -> None:
     before = [np.full((3, 4), 0.5, np.float32), np.full((2, 3), -0.5, np.float32)]
     after = [matrix * 1e9 for matrix in before]
     rows = list(scaled_distribution(before, after, sigma=0.5))
-    assert len(rows) == 3 * (len(SCALED_EDGES) - 1)
+    assert len(rows) == 3 * SCALED_BINS
     for layer, weights in ((0, 18), (1, 12), (2, 6)):
         mine = [row for row in rows if row["layer"] == layer]
         assert sum(row["before"] for row in mine) == sum(row["after"] for row in mine) == weights
