@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from stages.analysis.accuracy import Point
 from stages.analysis.noise import error
 
+OPTIMISERS = {"adam": "Adam", "sgd": "SGD", "momentum": "SGD with momentum 0.9"}
+
 
 def percent(accuracy: float) -> str:
     """An accuracy with the two decimals that 10,000 images give."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -31,26 +32,31 @@ from stages.figures.style import (
 _LABEL_HEIGHT, _TOP = 106, 112
 """In percent: the label of the best stands above all curves, within the axes."""
 
+_X_LABEL = "σ, standard deviation of all initial weights and biases (log scale)"
+_NAMED = (INK, VERMILION, GREEN, GREY)
+
 
 def accuracy_vs_sigma(
     points: Sequence[Point], summary: Mapping[str, float], named: Sequence[Baseline] = ()
 ) -> Figure:
     """Draw the sweep; `points` by rising sigma, `summary` as `summarize` makes it of them.
 
-    `named` initialisers are levels from the least to the largest effective sigma of their layers.
+    `named` initialisers come into a second panel: most lie within a point of the best sigma.
     """
-    figure = new_figure(height=6)
-    axes = figure.subplots()
+    figure = new_figure(height=9 if named else 6)
+    axes, *magnified = figure.subplots(2 if named else 1, sharex=True, squeeze=False)[:, 0]
     _scale_axes(axes, points)
     _draw_curves(axes, points)
     _draw_chance(axes)
     _draw_diverged(axes, points)
-    _draw_named(axes, named)
     if not _all_at_chance(summary):
         _draw_window(axes, points)
         _draw_best(axes, summary)
     heading(axes, "Accuracy against the scale of initialisation", findings(points, summary))
     figure.legend(loc="outside lower center", ncols=2)
+    if named:
+        axes.tick_params(labelbottom=True)
+        _magnify(magnified[0], points, named)
     return figure
 
 
@@ -88,7 +94,7 @@ def _scale_axes(axes: Axes, points: Sequence[Point]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low / margin, high * margin)
     label_sigmas(axes.xaxis, low, high)
-    axes.set_xlabel("σ, standard deviation of all initial weights and biases (log scale)")
+    axes.set_xlabel(_X_LABEL)
     axes.set_ylim(0, _TOP)
     axes.set_yticks(range(0, 101, 10))
     axes.set_ylabel("accuracy (%)")
@@ -96,9 +102,18 @@ def _scale_axes(axes: Axes, points: Sequence[Point]) -> None:
 
 def _draw_curves(axes: Axes, points: Sequence[Point]) -> None:
     sigma = [point.sigma for point in points]
-    test = [100 * point.test_accuracy for point in points]
     train = [100 * point.train_accuracy for point in points]
     first = [100 * point.first_epoch_test_accuracy for point in points]
+    _draw_test(axes, points)
+    axes.plot(sigma, first, "s--", color=SKY, markersize=4, label="test, after the first epoch")
+    axes.plot(
+        sigma, train, "^:", color=GREY, markersize=3, linewidth=1, label="training, at the end"
+    )
+
+
+def _draw_test(axes: Axes, points: Sequence[Point]) -> None:
+    sigma = [point.sigma for point in points]
+    test = [100 * point.test_accuracy for point in points]
     error = [100 * (point.standard_error or 0) for point in points]
     replicates = max(point.n for point in points)
     spread = f", mean of {replicates} ± standard error" if replicates > 1 else ""
@@ -114,10 +129,6 @@ def _draw_curves(axes: Axes, points: Sequence[Point]) -> None:
     )
     if replicates > 1:
         axes.errorbar(sigma, test, error, fmt="none", ecolor=BLUE, capsize=3)
-    axes.plot(sigma, first, "s--", color=SKY, markersize=4, label="test, after the first epoch")
-    axes.plot(
-        sigma, train, "^:", color=GREY, markersize=3, linewidth=1, label="training, at the end"
-    )
 
 
 def _draw_window(axes: Axes, points: Sequence[Point]) -> None:
@@ -166,17 +177,45 @@ def _draw_diverged(axes: Axes, points: Sequence[Point]) -> None:
         )
 
 
+def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
+    """Draw what lies near the best sigma or a named initialiser again, on a scale of its own."""
+    best = max(point.test_accuracy for point in points)
+    levels = [baseline.test_accuracy for baseline in named]
+    bottom, top = min(best - WINDOW_DISTANCE, *levels), max(best, *levels)
+    margin = 0.15 * (top - bottom)
+    axes.set_ylim(100 * (bottom - margin), 100 * (top + margin))
+    axes.set_ylabel("test accuracy at the end (%)")
+    axes.set_xlabel(_X_LABEL)
+    _draw_test(axes, points)
+    _draw_named(axes, named)
+    heading(
+        axes,
+        "Named initialisers beside it, magnified",
+        [
+            "A level has a tick at the standard deviation of each layer's weights;",
+            "its bar is the standard error of its difference to the best σ.",
+        ],
+    )
+
+
 def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
-    for baseline, style in zip(named, cycle(("-", "--", ":", "-.")), strict=False):
+    """Draw levels, and their names one below the other where the curve has left the panel."""
+    by_accuracy = sorted(named, key=lambda baseline: baseline.test_accuracy)
+    heights = np.linspace(0, 1, len(named) + 2)[1:-1]
+    for baseline, height, colour in zip(by_accuracy, heights, cycle(_NAMED), strict=False):
+        sigmas, level = sorted(baseline.layer_sigmas), 100 * baseline.test_accuracy
         axes.plot(
-            baseline.layer_sigmas,
-            [100 * baseline.test_accuracy] * len(baseline.layer_sigmas),
-            marker="|",
-            markersize=10,
-            linestyle=style,
-            color=INK,
-            zorder=4,
-            label=f"{baseline.initializer} at its layers' σ: {_percent(baseline.test_accuracy)}",
+            sigmas, [level] * len(sigmas), "|-", color=colour, markersize=10, linewidth=2, zorder=4
+        )
+        axes.errorbar(sigmas[-1], level, 100 * baseline.difference_error, color=colour, capsize=3)
+        axes.annotate(
+            f"{baseline.initializer}, {level:.2f} %",
+            (sigmas[-1], level),
+            (0.77, height),
+            textcoords="axes fraction",
+            color=colour,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": colour, "relpos": (0, 0.5), "linewidth": 0.7},
         )
 
 

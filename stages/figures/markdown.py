@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from stages.analysis.findings import Results, findings, headline, uncertainty
 from stages.analysis.noise import error
-from stages.analysis.wording import sigma
+from stages.analysis.wording import OPTIMISERS, sigma
 from stages.core.params import Params
 from stages.core.trial import Provenance, sweep_trials
-
-OPTIMISERS = {"adam": "Adam", "sgd": "SGD", "momentum": "SGD with momentum 0.9"}
 
 
 def report(

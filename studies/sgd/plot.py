@@ -3,22 +3,29 @@
 from pathlib import Path
 
 from stages.analysis.tables import METRICS, read_points
+from stages.analysis.wording import OPTIMISERS
 from stages.core.door import clear_exit
+from stages.core.params import PARAMS_FILE, read_params
 from stages.figures.regimes import regimes
 from stages.figures.style import house_style, save
 
-STUDY = Path("studies/sgd")
+MAIN_EXPERIMENT, STUDY = Path(), Path("studies/sgd")
 
 
 def main() -> None:
     """Write regimes.png."""
     sweeps = {
-        "Adam, learning rate 0.001": read_points(),
-        "SGD, learning rate 0.01": read_points(STUDY / METRICS),
+        described(folder): read_points(folder / METRICS) for folder in (MAIN_EXPERIMENT, STUDY)
     }
     (STUDY / "plots").mkdir(exist_ok=True)
     with house_style():
         save(regimes(sweeps), STUDY / "plots" / "regimes.png")
+
+
+def described(folder: Path) -> str:
+    """The optimiser of the experiment in `folder`."""
+    train = read_params(folder / PARAMS_FILE).train
+    return f"{OPTIMISERS[train.optimizer]}, learning rate {train.lr:g}"
 
 
 if __name__ == "__main__":
