@@ -270,10 +270,10 @@ def peak_memory(process: subprocess.Popen[str]) -> int:
 
 def test_memory_does_not_grow_with_the_number_of_trials(workspace: Path) -> None:
     peaks = {}
-    for points in (28, 228):  # both in groups of the largest size
+    for points in (32, 232):  # both in groups of the largest size
         write_params(workspace, sweep={"num_points": points}, train={"epochs": 1})
         process = start_stage(workspace, "train")
         peaks[points] = peak_memory(process)
         assert process.wait() == 0
     state_of_one_network = 4 * 109_392 * 4
-    assert peaks[228] - peaks[28] < 200 * state_of_one_network / 2
+    assert peaks[232] - peaks[32] < 200 * state_of_one_network / 2
