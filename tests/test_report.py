@@ -258,8 +258,8 @@ def test_the_door_loads_neither_torch_nor_matplotlib() -> None:
 def test_named_initialisers_are_held_against_the_best_sigma(tmp_path: Path) -> None:
     records = [record(sigma, [0.5, accuracy]) for sigma, accuracy in ((0.001, 0.9), (1.0, 0.95))]
     named = [
-        Baseline("kaiming_normal", 0.97, 0.9, 1, 1.0, 0.02, 0.003, (0.1,)),
-        Baseline("orthogonal", 0.949, 0.9, 1, 1.0, -0.001, 0.003, (0.1,)),
+        Baseline("kaiming_normal", 0.97, 0.98, 0.9, 1, 1.0, 0.02, 0.003, (0.1,)),
+        Baseline("orthogonal", 0.949, 0.96, 0.9, 1, 1.0, -0.001, 0.003, (0.1,)),
     ]
     report = reported(write_metrics(tmp_path, records, named, num_points=2))
     assert "kaiming_normal reaches 97.00 %, 2.00 points above (± 0.30, more than" in report

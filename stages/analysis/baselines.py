@@ -15,7 +15,8 @@ class Baseline:
     """A named initialiser, averaged over its replicates; accuracies are shares of 1."""
 
     initializer: str
-    test_accuracy: float
+    test_accuracy: float  # mean over the final epochs, as train_accuracy
+    train_accuracy: float
     first_epoch_test_accuracy: float
     n: int
     best_sigma: float
@@ -48,9 +49,11 @@ def _baseline(
     layer_sigmas: tuple[float, ...],
 ) -> Baseline:
     final = _final(records, final_epochs)
+    train = [epoch.train_accuracy for r in records for epoch in r.history[-final_epochs:]]
     return Baseline(
         initializer=records[0].initializer,
         test_accuracy=float(np.mean(final)),
+        train_accuracy=float(np.mean(train)),
         first_epoch_test_accuracy=float(np.mean([r.history[0].test_accuracy for r in records])),
         n=len(records),
         best_sigma=best_sigma,

@@ -23,17 +23,18 @@ def provenance_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 
 def accuracy_rows(points: Iterable[Point], named: Iterable[Baseline]) -> Iterable[dict[str, Any]]:
-    """A row for each sigma, then one for each named initialiser, which has a range of sigmas.
+    """A row for each sigma, then one for each named initialiser, whose layers differ in theirs.
 
     Accuracies of the replicates stand in one field, with spaces between.
     """
     for point in points:
         accuracies = " ".join(map(str, point.accuracies))
-        ends = {"layer_sigma_low": None, "layer_sigma_high": None}
+        ends = dict.fromkeys(("layer_sigma_low", "layer_sigma_high"), point.sigma)
         yield {**asdict(point), "accuracies": accuracies, "initializer": NORMAL, **ends}
     for baseline in named:
         yield {
             "test_accuracy": baseline.test_accuracy,
+            "train_accuracy": baseline.train_accuracy,
             "first_epoch_test_accuracy": baseline.first_epoch_test_accuracy,
             "n": baseline.n,
             "initializer": baseline.initializer,

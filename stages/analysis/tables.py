@@ -82,6 +82,7 @@ def read_baselines() -> list[Baseline]:
             Baseline(
                 initializer=row["initializer"],
                 test_accuracy=float(row["test_accuracy"]),
+                train_accuracy=float(row["train_accuracy"]),
                 first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
                 n=int(row["n"]),
                 best_sigma=float(row["best_sigma"]),

@@ -15,7 +15,7 @@ def test_ks_distance_of_shifted_steps() -> None:
     assert ks_distance(values, values) == 0
     assert ks_distance(values, values + 25) == pytest.approx(0.25)
     assert ks_distance(values, values + 1000) == 1
-    assert math.isnan(ks_distance(values, values * np.float32(np.inf)))
+    assert math.isnan(ks_distance(values, np.full_like(values, np.inf)))
 
 
 def test_ks_distance_of_two_scales_of_a_normal() -> None:
