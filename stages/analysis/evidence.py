@@ -46,7 +46,7 @@ def vanishing_and_exploding(points: Sequence[Point], best: Point, probes: Table)
             f"At {sigma(end)} the gradient of the first layer's weights starts at "
             f"{norm[end.sigma]:.2g}, {abs(log10(ratio)):.1f} decades "
             f"{'below' if ratio < 1 else 'above'} the {norm[best.sigma]:.2g} at {sigma(best)}; "
-            f"that network ended at {percent(end.test_accuracy)}"
+            f"training ended at {percent(end.test_accuracy)}"
             f"{_stance(ratio, failing, learned)}."
         )
     return [f"**Gradients.** {' '.join(sentences)}"] if sentences else []

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from stages.analysis.tables import Table, layer_curve
 from stages.figures.style import BLUE, GREEN, GREY, VERMILION, label_sigmas, new_figure
@@ -89,13 +90,12 @@ def _dead_units(axes: Axes, probes: Table, last: float) -> None:
     rows = [(layer, epoch) for layer in range(1, hidden + 1) for epoch in (0.0, float(last))]
     curves = [layer_curve(probes, "dead_units", layer=layer, epoch=epoch) for layer, epoch in rows]
     image = axes.pcolormesh(
-        curves[0].sigma,
-        range(len(rows)),
+        _cell_edges(curves[0].sigma),
+        np.arange(len(rows) + 1) - 0.5,
         [100 * curve.mean for curve in curves],
         cmap="cividis",
         vmin=0,
         vmax=100,
-        shading="nearest",
     )
     axes.set_yticks(
         range(len(rows)),
@@ -104,6 +104,14 @@ def _dead_units(axes: Axes, probes: Table, last: float) -> None:
     axes.figure.colorbar(image, ax=axes, label="% of units")
     _finish(axes, "Dead units: 0 for all images", "", log=False)
     axes.grid(visible=False)
+
+
+def _cell_edges(sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where cells around rising `sigmas` meet, and both outer edges, on a logarithmic axis."""
+    places = np.log10(sigmas)
+    half = np.diff(places) / 2 if len(places) > 1 else np.array([0.5])
+    inner = places[:-1] + half
+    return 10 ** np.array([places[0] - half[0], *inner, places[-1] + half[-1]])
 
 
 def _finish(axes: Axes, title: str, y_label: str, log: bool = True) -> None:
