@@ -128,13 +128,13 @@ def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -
     process = start_stage(workspace, "train")
     assert process.stdout
     assert process.stdout.readline() == "20 trials: 0 reused, 20 to train\n"
-    assert process.stdout.readline().startswith("7/20 trained")
+    assert process.stdout.readline().startswith("4/20 trained")
     children = process_family(process.pid)
     assert len(children) >= 2
     process.kill()
     process.wait()
     finished = len(entries(workspace))
-    assert 5 <= finished < 20
+    assert 4 <= finished < 20
     wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)
     output, _ = train(workspace, **long)
     assert f"20 trials: {finished} reused, {20 - finished} to train" in output

@@ -46,8 +46,8 @@ def accuracy_vs_sigma(
     figure = new_figure(height=9 if named else 6)
     axes, *magnified = figure.subplots(2 if named else 1, sharex=True, squeeze=False)[:, 0]
     _scale_axes(axes, points)
-    _draw_curves(axes, points)
-    _draw_chance(axes)
+    draw_curves(axes, points)
+    draw_chance(axes)
     _draw_diverged(axes, points)
     if not _all_at_chance(summary):
         _draw_window(axes, points)
@@ -100,7 +100,8 @@ def _scale_axes(axes: Axes, points: Sequence[Point]) -> None:
     axes.set_ylabel("accuracy (%)")
 
 
-def _draw_curves(axes: Axes, points: Sequence[Point]) -> None:
+def draw_curves(axes: Axes, points: Sequence[Point]) -> None:
+    """Draw test accuracies, at the end and after the first epoch, and training accuracy."""
     sigma = [point.sigma for point in points]
     train = [100 * point.train_accuracy for point in points]
     first = [100 * point.first_epoch_test_accuracy for point in points]
@@ -153,7 +154,8 @@ def _draw_window(axes: Axes, points: Sequence[Point]) -> None:
     )
 
 
-def _draw_chance(axes: Axes) -> None:
+def draw_chance(axes: Axes) -> None:
+    """Mark the accuracy of always answering the most frequent class."""
     axes.axhline(
         100 * CHANCE_ACCURACY,
         color=GREY,
