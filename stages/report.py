@@ -1,7 +1,9 @@
 """The report door: metrics/ and params.yaml in, metrics/report.md out."""
 
 import json
+from collections.abc import Sequence
 
+from stages.analysis.baselines import Baseline
 from stages.analysis.evidence import (
     movement,
     named_initialisers,
@@ -31,12 +33,13 @@ def main() -> None:
     """Write report.md."""
     params = read_params()
     results = Results(read_points(), read_summary(), read_courses())
-    refuse_another_sweep(results, params)
-    content = report(params, results, read_evidence(results), read_provenances())
+    named = read_baselines()
+    refuse_another_sweep(results, named, params)
+    content = report(params, results, read_evidence(results, named), read_provenances())
     write_atomically(REPORT, content)
 
 
-def refuse_another_sweep(results: Results, params: Params) -> None:
+def refuse_another_sweep(results: Results, named: Sequence[Baseline], params: Params) -> None:
     """Raise InputError unless all metrics are of the sweep that `params` asks for."""
     asked = [(sigma, params.sweep.replicates) for sigma in sweep_sigmas(params)]
     found = [(point.sigma, point.n) for point in results.points]
@@ -44,18 +47,19 @@ def refuse_another_sweep(results: Results, params: Params) -> None:
     if (
         found != asked
         or epochs != dict.fromkeys(sweep_sigmas(params), params.train.epochs)
+        or tuple(baseline.initializer for baseline in named) != params.sweep.initializers
         or results.summary.get("best_sigma") not in epochs
     ):
         raise InputError("metrics/ is not of the sweep in params.yaml; `dvc repro` makes it so")
 
 
-def read_evidence(results: Results) -> list[str]:
+def read_evidence(results: Results, named: Sequence[Baseline]) -> list[str]:
     """What the layers, theory and the named initialisers say."""
     probes = read_probes()
     with readable(METRICS / "theory.json") as path:
         errors = json.loads(path.read_text())
     return [
-        *named_initialisers(read_baselines()),
+        *named_initialisers(named),
         *vanishing_and_exploding(results.points, results.best, probes),
         *movement(results.points, probes),
         *theory(errors),

@@ -224,7 +224,7 @@ def test_best_and_window_are_named_with_their_numbers() -> None:
 
 def test_no_best_and_no_window_where_all_is_chance() -> None:
     axes, labels, sentences = accuracy_figure(SIGMAS, lambda *_: CHANCE_ACCURACY)
-    assert sentences == ["No network of this sweep does better than chance."]
+    assert sentences == ["No σ of this sweep does better than chance."]
     assert not any("best" in text for text in [*labels, *(t.get_text() for t in axes.texts)])
 
 

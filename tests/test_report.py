@@ -130,7 +130,7 @@ def test_networks_that_diverged_are_told_though_their_losses_are_unknown(tmp_pat
     report = reported(write_sweep(tmp_path, [[0.098, 0.098]] * 3, diverged=True))
     assert [row[-1] for row in rows(report, "Numbers")] == ["1 of 1"] * 3
     assert "Each of the 3 networks diverged" in report
-    assert "No network does better than chance" in report
+    assert "No σ does better than chance" in report
     assert "**0." not in report
     assert "nan" not in report
 
@@ -230,8 +230,9 @@ def test_a_bad_metrics_file_is_one_line_and_no_report(
         {"sweep": {"num_points": 4}},
         {"sweep": {"num_points": 3, "replicates": 2}},
         {"train": {"epochs": 3}},
+        {"sweep": {"num_points": 3, "initializers": ["orthogonal"]}},
     ],
-    ids=["sigmas", "replicates", "epochs"],
+    ids=["sigmas", "replicates", "epochs", "initializers"],
 )
 def test_metrics_of_another_sweep_are_refused_and_the_report_stays(
     tmp_path: Path, changes: dict[str, Any]
@@ -258,19 +259,26 @@ def test_the_door_loads_neither_torch_nor_matplotlib() -> None:
 def test_named_initialisers_are_held_against_the_best_sigma(tmp_path: Path) -> None:
     records = [record(sigma, [0.5, accuracy]) for sigma, accuracy in ((0.001, 0.9), (1.0, 0.95))]
     named = [
-        Baseline("kaiming_normal", 0.97, 0.98, 0.9, 1, 1.0, 0.02, 0.003, (0.1,)),
-        Baseline("orthogonal", 0.949, 0.96, 0.9, 1, 1.0, -0.001, 0.003, (0.1,)),
+        Baseline("kaiming_normal", 0.97, 0.98, 0.9, 1, 0, 1.0, 0.02, 0.003, (0.1,)),
+        Baseline("orthogonal", 0.949, 0.96, 0.9, 1, 1, 1.0, -0.001, 0.003, (0.1,)),
     ]
-    report = reported(write_metrics(tmp_path, records, named, num_points=2))
+    report = reported(
+        write_metrics(
+            tmp_path, records, named, num_points=2, initializers=["kaiming_normal", "orthogonal"]
+        )
+    )
     assert "kaiming_normal reaches 97.00 %, 2.00 points above (± 0.30, more than" in report
-    assert "orthogonal reaches 94.90 %, 0.10 points below (± 0.30, within noise)" in report
+    assert (
+        "orthogonal reaches 94.90 %, 0.10 points below (± 0.30, within noise), 1 of 1 diverged"
+        in report
+    )
 
 
 def test_gradients_that_vanish_and_explode_are_told_with_their_decades(tmp_path: Path) -> None:
     courses = [[0.1, 0.1], [0.9, 0.97], [0.8, 0.9]]
     report = reported(write_sweep(tmp_path, courses))
     assert "starts at 1e-06, 3.0 decades below the 0.001 at σ = 0.0316" in report
-    assert "ended at 10.00 %, chance: gradients vanish" in report
+    assert "ended at 10.00 %: gradients vanish, and it did not learn" in report
     assert "3.0 decades above" in report
     assert "ended at 90.00 %: gradients explode, and yet it learned" in report
-    assert "outputs within 0.125 decades and gradients within 0.125 decades" in report
+    assert "by 0.125 decades for outputs and 0.125 decades for gradients." in report

@@ -49,6 +49,11 @@ def accuracy_points(records: Sequence[Record], final_epochs: int) -> list[Point]
     return [_point(sigma, replicates, final_epochs) for sigma, replicates in by_sigma.items()]
 
 
+def learning_bar(best_accuracy: float) -> float:
+    """What a network must exceed to have learned: half way from chance to the best."""
+    return max((CHANCE_ACCURACY + best_accuracy) / 2, CHANCE_CEILING)
+
+
 def best_window(points: Sequence[Point]) -> list[Point]:
     """The unbroken range of points around the best whose accuracy is near it."""
     best = max(points, key=lambda point: point.test_accuracy)

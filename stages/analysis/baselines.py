@@ -19,10 +19,11 @@ class Baseline:
     train_accuracy: float
     first_epoch_test_accuracy: float
     n: int
+    diverged: int  # replicates in which a loss or a parameter overflowed
     best_sigma: float
     difference: float  # of test_accuracy to that of the best sigma
     difference_error: float
-    """Standard error: of the paired differences over replicates, which share noise and batches;
+    """Standard error: of the paired differences over replicates, which share seed and batches;
     with a single one that of the test images alone."""
     layer_sigmas: tuple[float, ...]  # standard deviation of the initial weights of each layer
 
@@ -56,6 +57,7 @@ def _baseline(
         train_accuracy=float(np.mean(train)),
         first_epoch_test_accuracy=float(np.mean([r.history[0].test_accuracy for r in records])),
         n=len(records),
+        diverged=sum(record.diverged for record in records),
         best_sigma=best_sigma,
         difference=float(np.mean(final) - np.mean(best)),
         difference_error=difference_error(final, best),

@@ -14,6 +14,7 @@ from stages.analysis.accuracy import (
     WINDOW_DISTANCE,
     Point,
     best_window,
+    learning_bar,
 )
 from stages.analysis.noise import (
     TEST_IMAGES,
@@ -62,7 +63,7 @@ def headline(results: Results) -> str:
     """The sweep in one or two sentences."""
     best, others = results.best, results.others
     if results.all_at_chance:
-        return f"No network does better than chance, which is {percent(CHANCE_ACCURACY)}."
+        return f"No σ does better than chance, which is {percent(CHANCE_ACCURACY)}."
     if not others:
         return f"Final test accuracy is {percent(best.test_accuracy)}."
     ties = sum(is_noise(best, other) for other in others)
@@ -223,9 +224,8 @@ def failures(results: Results) -> str:
 def textbook(results: Results) -> str:
     """What a textbook expects, and where the data are against it."""
     points = results.points
-    halfway = (CHANCE_ACCURACY + results.summary["best_accuracy"]) / 2
-    bar = max(halfway, CHANCE_CEILING)
-    meaning = "half way from chance to the best" if bar == halfway else "chance"
+    bar = learning_bar(results.summary["best_accuracy"])
+    meaning = "half way from chance to the best" if bar > CHANCE_CEILING else "chance"
     regions = [
         ([p for p in points if p.sigma <= SMALL_SIGMA], False),
         ([p for p in points if SMALL_SIGMA < p.sigma < LARGE_SIGMA], True),

@@ -25,7 +25,7 @@ class LayerChange:
 def layer_changes(before: Sequence[Matrix], after: Sequence[Matrix]) -> list[LayerChange]:
     """One entry for each weight matrix, from the first layer to the last."""
     return [
-        LayerChange(layer, float(start.std()), float(end.std()), ks_distance(start, end))
+        LayerChange(layer, _std(start), _std(end), ks_distance(start, end))
         for layer, (start, end) in enumerate(zip(before, after, strict=True), start=1)
     ]
 
@@ -43,28 +43,37 @@ def ks_distance(one: Matrix, other: Matrix) -> float:
     return float(np.abs(below[0] - below[1]).max())
 
 
-SCALED_BINS, SCALED_LIMIT = 80, 10
-"""Bins of asinh(weight / sigma): up to 11,000 sigma to each side; beyond counts as outermost."""
+SCALED_WIDTH = 0.25
+"""Width of a bin of asinh(weight / sigma), which is linear within a sigma, logarithmic beyond."""
 
 
 def scaled_distribution(
     before: Sequence[Matrix], after: Sequence[Matrix], sigma: float
 ) -> Iterator[dict[str, float]]:
-    """Counts of weights by weight / sigma, a row for each bin of each layer; layer 0 is all."""
-    edges = np.linspace(-SCALED_LIMIT, SCALED_LIMIT, SCALED_BINS + 1)
-    centres = np.sinh((edges[:-1] + edges[1:]) / 2)
-    counts = np.array(
-        [[_scaled_counts(m, sigma) for m in pair] for pair in zip(before, after, strict=True)]
-    )
-    for layer, of_layer in enumerate([counts.sum(0), *counts]):
-        for centre, *of_bin in zip(centres, *of_layer.tolist(), strict=True):
-            yield {"layer": layer, "bin_center": centre, "before": of_bin[0], "after": of_bin[1]}
+    """Counts of weights by weight / sigma; layer 0 is all.
+
+    A row for each bin that holds any; numbers that overflowed are left out.
+    """
+    pairs = list(zip(before, after, strict=True))
+    places = [[_places(matrix, sigma) for matrix in pair] for pair in pairs]
+    everything = np.concatenate([place for pair in places for place in pair])
+    low, bins = everything.min(), np.ptp(everything) + 1
+    counts = np.array([[np.bincount(p - low, minlength=bins) for p in pair] for pair in places])
+    for layer, (was, now) in enumerate([counts.sum(0), *counts]):
+        for place in np.flatnonzero(was + now).tolist():
+            centre = np.sinh((low + place + 0.5) * SCALED_WIDTH)
+            yield {"layer": layer, "bin_center": centre, "before": was[place], "after": now[place]}
 
 
-def _scaled_counts(weights: Matrix, sigma: float) -> NDArray[np.int64]:
+def _places(weights: Matrix, sigma: float) -> NDArray[np.int64]:
+    """The bin of each finite weight; bin 0 begins at zero."""
     scaled = np.arcsinh(weights[np.isfinite(weights)].astype(np.float64) / sigma)
-    clipped = scaled.clip(-SCALED_LIMIT, SCALED_LIMIT)
-    return np.histogram(clipped, SCALED_BINS, (-SCALED_LIMIT, SCALED_LIMIT))[0]
+    return np.floor(scaled / SCALED_WIDTH).astype(np.int64)
+
+
+def _std(weights: Matrix) -> float:
+    """In 64 bits, since squares of small weights are no 32-bit numbers."""
+    return float(weights.std(dtype=np.float64))
 
 
 def probe_rows(records: Iterable[Record]) -> Iterator[dict[str, object]]:

@@ -32,10 +32,12 @@ def paired_factor(n: int) -> float:
 
 def difference_error(one: Sequence[float], other: Sequence[float]) -> float:
     """Standard error of the mean difference of two accuracies by replicate, which are paired:
-    equal replicates share their noise and batches. Of a lone pair it is that of the test images."""
+    equal replicates share seed and batches. Of a lone pair it is that of the test images; of
+    several at least one image, since accuracies are no finer."""
     if len(one) == 1:
         return hypot(binomial_error(one[0]), binomial_error(other[0]))
-    return stdev(a - b for a, b in zip(one, other, strict=True)) / sqrt(len(one))
+    spread = stdev(a - b for a, b in zip(one, other, strict=True)) / sqrt(len(one))
+    return max(spread, 1 / TEST_IMAGES)
 
 
 def noise(one: Point, other: Point) -> float:
@@ -49,7 +51,13 @@ def is_noise(one: Point, other: Point) -> bool:
 
 
 def verdict(one: Point, other: Point) -> str:
-    """What can be said of a difference; for lone networks the noise of seeds is unknown."""
-    if is_noise(one, other):
+    """What can be said of the difference of two final accuracies."""
+    difference = one.test_accuracy - other.test_accuracy
+    return judge(difference, difference_error(one.accuracies, other.accuracies), one.n)
+
+
+def judge(difference: float, standard_error: float, n: int) -> str:
+    """What can be said of a mean of `n` differences; for lone networks seed noise is unknown."""
+    if abs(difference) <= paired_factor(n) * standard_error:
         return "within noise"
-    return "beyond noise" if min(one.n, other.n) > 1 else "more than the test images explain"
+    return "beyond noise" if n > 1 else "more than the test images explain"

@@ -37,6 +37,7 @@ def accuracy_rows(points: Iterable[Point], named: Iterable[Baseline]) -> Iterabl
             "train_accuracy": baseline.train_accuracy,
             "first_epoch_test_accuracy": baseline.first_epoch_test_accuracy,
             "n": baseline.n,
+            "diverged": baseline.diverged,
             "initializer": baseline.initializer,
             "layer_sigma_low": min(baseline.layer_sigmas),
             "layer_sigma_high": max(baseline.layer_sigmas),
@@ -50,7 +51,9 @@ def baseline_row(baseline: Baseline) -> dict[str, Any]:
 
 def layer_sigmas(folder: Path) -> tuple[float, ...]:
     """The standard deviation of the initial weights of each layer of the trial in `folder`."""
-    return tuple(float(weights.std()) for weights in read_weight_matrices(folder / INITIAL))
+    return tuple(
+        float(weights.std(dtype=np.float64)) for weights in read_weight_matrices(folder / INITIAL)
+    )
 
 
 def history_rows(records: Iterable[Record]) -> Iterable[dict[str, Any]]:

@@ -85,6 +85,7 @@ def read_baselines() -> list[Baseline]:
                 train_accuracy=float(row["train_accuracy"]),
                 first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
                 n=int(row["n"]),
+                diverged=int(row["diverged"]),
                 best_sigma=float(row["best_sigma"]),
                 difference=float(row["difference"]),
                 difference_error=float(row["difference_error"]),

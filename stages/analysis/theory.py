@@ -41,6 +41,9 @@ JITTER: Final = 1e-9
 images coincide or biases rule. It is 3e-5 of a logit's standard deviation, and 30 times the
 rounding error of 512 images."""
 
+_SATURATED: Final = 1e30
+"""Logits of this size make every softmax 0 or 1; larger ones would overflow 32-bit floats."""
+
 
 @dataclass(frozen=True)
 class LayerScale:
@@ -166,7 +169,7 @@ def _confidence_gram(covariance: Matrix, noise: Draws) -> Matrix:
     """
     classes, images, draws = noise.shape
     root = np.linalg.cholesky(_correlation(covariance) + JITTER * np.eye(images))
-    root *= np.sqrt(np.diagonal(covariance))[:, None]
+    root *= np.sqrt(np.diagonal(covariance))[:, None].clip(max=_SATURATED)
     logits = root.astype(np.float32) @ noise
     logits -= logits.max(axis=0)
     softmax = np.exp(logits, out=logits)

@@ -1,7 +1,7 @@
 """How parameters start: N(0, sigma²) on all of them, or a named scheme of `torch.nn.init`.
 
-The schemes are drawn with the random stream of the sigmas, so that xavier_normal and kaiming_normal
-are scalings of the same noise.
+All draw from the stream of their seed and replicate. The normal schemes scale the noise that sigma
+scales only in the first layer: their biases, which are zero, take no numbers from the stream.
 """
 
 from collections.abc import Callable

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -30,9 +31,17 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
+def _in_range_of_floats(sigma: float) -> float:
+    """Smaller ones come near the smallest 32-bit floats; larger ones overflow at once."""
+    if not 1e-30 <= sigma <= 1e6:
+        raise ValueError("must be from 1e-30 to 1e6")
+    return sigma
+
+
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 """A finite number. YAML 1.1 reads 1e-05 as a string; it is taken as the number it shows."""
 Int = Annotated[int, BeforeValidator(_no_bool)]
+Sigma = Annotated[Float, AfterValidator(_in_range_of_floats)]
 Units = Annotated[Int, Field(ge=1, le=100_000)]
 
 
@@ -68,8 +77,8 @@ Scheme = Literal[
 class Sweep(_Section):
     """Which networks are trained."""
 
-    sigma_min: Annotated[Float, Field(gt=0, le=1e6)]
-    sigma_max: Annotated[Float, Field(gt=0, le=1e6)]
+    sigma_min: Sigma
+    sigma_max: Sigma
     num_points: Annotated[Int, Field(ge=1, le=100_000)]
     replicates: Annotated[Int, Field(ge=1, le=10_000)]
     seed: Annotated[Int, Field(ge=0, lt=2**63)]

@@ -99,7 +99,8 @@ def read_parameters(folder: Path) -> NDArray[np.float32]:
 def read_weight_matrices(path: Path) -> list[NDArray[np.float32]]:
     """The weight matrices (out, in) in a file of parameters, from the first layer to the last."""
     tensors = load_file(path)
-    return [tensors[name] for name in sorted(tensors) if name.endswith(".weight")]
+    weights = [name for name in tensors if name.endswith(".weight")]
+    return [tensors[name] for name in sorted(weights, key=lambda name: (len(name), name))]
 
 
 def _with_nan(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """What a network is like at a moment of its training, measured on a fixed batch.
 
 One forward and one backward pass over the first training images, before training and after each
-epoch: about 1 % of the time that an epoch of 60,000 takes.
+epoch: 0.8 % of the time that an epoch of 60,000 takes.
 """
 
 from collections.abc import Sequence
+from math import nan
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -63,9 +64,16 @@ def _layer_record(
     return LayerRecord(
         activation_rms=output.double().square().mean().sqrt().item(),
         gradient_norm=gradient.weight[network].double().norm().item(),
-        dead_units=(output == 0).all(0).double().mean().item(),
+        dead_units=_dead_units(output),
         movement=((weight - start).norm() / start.norm()).item(),
     )
+
+
+def _dead_units(output: Tensor) -> float:
+    """The share of units (B, units) that are 0 for all images; NaN if a number overflowed."""
+    if not output.isfinite().all():
+        return nan
+    return (output == 0).all(0).double().mean().item()
 
 
 def probe_histories(probes: Sequence[Sequence[ProbeRecord]]) -> list[list[ProbeRecord]]:

@@ -13,6 +13,7 @@ from stages.analysis.accuracy import (
     WINDOW_DISTANCE,
     Point,
     best_window,
+    learning_bar,
 )
 from stages.analysis.baselines import Baseline
 from stages.core.dataset import CHANCE_ACCURACY
@@ -45,7 +46,7 @@ def accuracy_vs_sigma(
     """
     figure = new_figure(height=9 if named else 6)
     axes, *magnified = figure.subplots(2 if named else 1, sharex=True, squeeze=False)[:, 0]
-    _scale_axes(axes, points)
+    _scale_axes(axes, points, named)
     draw_curves(axes, points)
     draw_chance(axes)
     _draw_diverged(axes, points)
@@ -63,16 +64,16 @@ def accuracy_vs_sigma(
 def findings(points: Sequence[Point], summary: Mapping[str, float]) -> list[str]:
     """What the numbers say against expectation, and how far to trust them."""
     if _all_at_chance(summary):
-        return ["No network of this sweep does better than chance."]
+        return ["No σ of this sweep does better than chance."]
     lowest, highest = points[0], points[-1]
-    halfway = (CHANCE_ACCURACY + summary["best_accuracy"]) / 2
+    bar = learning_bar(summary["best_accuracy"])
     rescued = [
         f"σ = {sigma_label(point.sigma)} reaches {_percent(point.test_accuracy)}"
         for point, extreme in (
             (lowest, lowest.sigma <= SMALL_SIGMA),
             (highest, highest.sigma >= LARGE_SIGMA),
         )
-        if extreme and point.test_accuracy > halfway
+        if extreme and point.test_accuracy > bar
     ]
     sentences = []
     if rescued:
@@ -88,8 +89,9 @@ def _all_at_chance(summary: Mapping[str, float]) -> bool:
     return summary["trials_at_chance"] == summary["trials"]
 
 
-def _scale_axes(axes: Axes, points: Sequence[Point]) -> None:
-    low, high = points[0].sigma, points[-1].sigma
+def _scale_axes(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
+    sigmas = [p.sigma for p in points] + [s for baseline in named for s in baseline.layer_sigmas]
+    low, high = min(sigmas), max(sigmas)
     margin = (high / low) ** 0.03 if high > low else 3
     axes.set_xscale("log")
     axes.set_xlim(low / margin, high * margin)

@@ -84,6 +84,7 @@ def run_table(params: Params, results: Results) -> str:
             ],
             ["training", f"{params.train.epochs} epochs, batches of {params.train.batch_size}"],
             ["networks", f"{params.sweep.replicates} for each σ, seed {params.sweep.seed}"],
+            ["beside them", ", ".join(params.sweep.initializers) or "none"],
             ["shared by all σ", "the noise that σ scales, the order of the batches"],
             ["final accuracy", f"mean over the last {final} epochs" if final > 1 else "last epoch"],
         ],

@@ -1,6 +1,6 @@
 """Two optimisers on the same sweep: the same sigmas, another answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
@@ -9,11 +9,11 @@ from stages.figures.accuracy_vs_sigma import draw_chance, draw_curves
 from stages.figures.style import label_sigmas, new_figure
 
 
-def regimes(sweeps: Mapping[str, Sequence[Point]]) -> Figure:
-    """Draw sweeps side by side, by the name of their optimiser; points by rising sigma."""
+def regimes(sweeps: Sequence[tuple[str, Sequence[Point]]]) -> Figure:
+    """Draw sweeps side by side, each with its name; points by rising sigma."""
     figure = new_figure(height=4.6)
     panels = figure.subplots(1, len(sweeps), sharey=True, squeeze=False)[0]
-    for axes, (name, points) in zip(panels, sweeps.items(), strict=True):
+    for axes, (name, points) in zip(panels, sweeps, strict=True):
         draw_curves(axes, points)
         draw_chance(axes)
         axes.set_xscale("log")
@@ -24,7 +24,7 @@ def regimes(sweeps: Mapping[str, Sequence[Point]]) -> Figure:
     panels[0].set_ylim(0, 102)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle(
-        "The optimiser decides how much the start matters",
+        "Accuracy against the scale of initialisation, by optimiser",
         x=0.01,
         ha="left",
         weight="bold",

@@ -119,6 +119,6 @@ def _finish(axes: Axes, title: str, y_label: str, log: bool = True) -> None:
     axes.set_ylabel(y_label)
     axes.set_xlabel("σ of the initial weights and biases")
     axes.set_xscale("log")
-    if log:
+    if log and any(np.any(np.asarray(line.get_ydata()) > 0) for line in axes.get_lines()):
         axes.set_yscale("log")
     label_sigmas(axes.xaxis, *axes.get_xlim())

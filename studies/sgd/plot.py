@@ -14,9 +14,9 @@ MAIN_EXPERIMENT, STUDY = Path(), Path("studies/sgd")
 
 def main() -> None:
     """Write regimes.png."""
-    sweeps = {
-        described(folder): read_points(folder / METRICS) for folder in (MAIN_EXPERIMENT, STUDY)
-    }
+    sweeps = [
+        (described(folder), read_points(folder / METRICS)) for folder in (MAIN_EXPERIMENT, STUDY)
+    ]
     (STUDY / "plots").mkdir(exist_ok=True)
     with house_style():
         save(regimes(sweeps), STUDY / "plots" / "regimes.png")

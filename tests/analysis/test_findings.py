@@ -235,7 +235,7 @@ def test_one_sigma_is_compared_with_nothing() -> None:
 
 def test_where_all_is_chance_there_is_no_best() -> None:
     results = sweep(dict.fromkeys((0.0001, 0.01, 10.0), CHANCE_ACCURACY))
-    assert headline(results) == "No network does better than chance, which is 11.35 %."
+    assert headline(results) == "No σ does better than chance, which is 11.35 %."
     assert topics(results) == ["Failures", "Textbook"]
     assert "Each of the 3 networks ended at chance" in finding(results, "Failures")
     assert "up to 12.30 % (chance)" in finding(results, "Textbook")

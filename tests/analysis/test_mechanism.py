@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages.analysis.baselines import baselines
-from stages.analysis.mechanism import SCALED_BINS, ks_distance, layer_changes, scaled_distribution
+from stages.analysis.mechanism import ks_distance, layer_changes, scaled_distribution
 from tests.analysis.test_findings import record
 
 
@@ -31,13 +31,18 @@ def test_scaled_distributions_count_every_weight_of_every_layer() -> None:
     before = [np.full((3, 4), 0.5, np.float32), np.full((2, 3), -0.5, np.float32)]
     after = [matrix * 1e9 for matrix in before]
     rows = list(scaled_distribution(before, after, sigma=0.5))
-    assert len(rows) == 3 * SCALED_BINS
+    assert [row["layer"] for row in rows] == [0] * 4 + [1] * 2 + [2] * 2
     for layer, weights in ((0, 18), (1, 12), (2, 6)):
         mine = [row for row in rows if row["layer"] == layer]
         assert sum(row["before"] for row in mine) == sum(row["after"] for row in mine) == weights
     [bin_of_one] = [row for row in rows if row["layer"] == 1 and row["before"]]
     assert bin_of_one["bin_center"] == pytest.approx(1, abs=0.2)
-    assert [row["after"] for row in rows if row["layer"] == 1][-1] == 12
+    assert rows[5] == {
+        "layer": 1,
+        "bin_center": pytest.approx(1e9, rel=0.2),
+        "before": 0,
+        "after": 12,
+    }
 
 
 def test_a_baseline_is_compared_by_paired_differences() -> None:

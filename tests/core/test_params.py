@@ -37,7 +37,7 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        ("sweep.sigma_min", -1.0, "greater than 0"),
+        ("sweep.sigma_min", -1.0, "from 1e-30 to 1e6"),
         ("sweep.sigma_min", "small", "valid number"),
         ("sweep.sigma_min", float("nan"), "finite number"),
         ("sweep.sigma_max", 1e-5, "at least sweep.sigma_min, which is 0.0001"),

@@ -4,6 +4,7 @@ neighbours'."""
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from math import isnan
 from typing import Any
 
 import pytest
@@ -192,5 +193,6 @@ def test_overflow_is_a_result(trial: Trial, small_dataset: Dataset) -> None:
     [diverged, healthy] = train_group([huge, alone], small_dataset, CPU)
     assert diverged.diverged
     assert 0 <= diverged.history[-1].test_accuracy <= 1
+    assert isnan(diverged.probes[-1].layers[-1].dead_units)
     assert not healthy.diverged
     assert same_bits(healthy, train_group([alone], small_dataset, CPU)[0])

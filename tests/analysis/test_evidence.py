@@ -1,0 +1,69 @@
+"""Sentences about what was measured inside networks: usual and unusual numbers."""
+
+from math import nan
+
+import numpy as np
+import pytest
+
+from stages.analysis.accuracy import Point
+from stages.analysis.evidence import movement, vanishing_and_exploding
+from stages.analysis.noise import difference_error, judge
+from stages.analysis.tables import Table
+from tests.analysis.test_findings import record, results_of
+
+LEARNED, BEST, CHANCE = 0.9, 0.97, 0.1135
+
+
+def points(*accuracies: float) -> list[Point]:
+    """Sigmas of 0.01, 0.1, ... with these accuracies."""
+    return list(results_of([record(10.0**i, [a]) for i, a in enumerate(accuracies, -2)]).points)
+
+
+def probes(column: str, values: list[float], epoch: int = 0) -> Table:
+    """The first layer of the networks of `points`."""
+    n = len(values)
+    return {
+        "sigma": np.array([10.0**i for i in range(-2, n - 2)]),
+        "layer": np.ones(n),
+        "epoch": np.full(n, float(epoch)),
+        column: np.array(values),
+    }
+
+
+def gradients(accuracies: list[float], norms: list[float]) -> str:
+    sweep = points(*accuracies)
+    best = max(sweep, key=lambda point: point.test_accuracy)
+    return " ".join(vanishing_and_exploding(sweep, best, probes("gradient_norm", norms)))
+
+
+def test_less_than_a_decade_is_neither_vanishing_nor_exploding() -> None:
+    told = gradients([LEARNED, BEST, LEARNED], [0.2, 1.0, 5.0])
+    assert "0.7 decades below" in told
+    assert "0.7 decades above" in told
+    assert "vanish" not in told
+    assert "explode" not in told
+
+
+def test_a_network_a_little_above_chance_did_not_learn() -> None:
+    told = gradients([0.15, BEST, LEARNED], [0.01, 1.0, 100.0])
+    assert "ended at 15.00 %: gradients vanish, and it did not learn" in told
+    assert "ended at 90.00 %: gradients explode, and yet it learned" in told
+
+
+@pytest.mark.parametrize("norm_of_best", [1.0, 0.0])
+def test_gradients_that_are_zero_or_overflow_are_told(norm_of_best: float) -> None:
+    told = gradients([CHANCE, BEST, CHANCE], [0.0, norm_of_best, nan])
+    assert "weights starts at 0; training ended at 11.35 %: gradients vanish" in told
+    assert "weights overflows; training ended at 11.35 %: gradients explode" in told
+    assert "nan" not in told
+
+
+def test_movement_that_overflowed_is_no_number() -> None:
+    [told] = movement(points(LEARNED, BEST), probes("movement", [850.0, nan], epoch=3))
+    assert "by 850 times its initial norm at σ = 0.01 and further than numbers reach" in told
+
+
+def test_replicates_that_agree_by_chance_leave_a_doubt() -> None:
+    error = difference_error((0.97, 0.96), (0.9695, 0.9595))
+    assert error >= 1e-4
+    assert judge(0.0005, error, n=2) == "within noise"
