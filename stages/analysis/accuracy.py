@@ -46,7 +46,24 @@ def accuracy_points(records: Sequence[Record], final_epochs: int) -> list[Point]
     by_sigma: dict[float, list[Record]] = {}
     for record in sorted(records, key=lambda record: (record.sigma, record.replicate)):
         by_sigma.setdefault(record.sigma, []).append(record)
-    return [_point(sigma, replicates, final_epochs) for sigma, replicates in by_sigma.items()]
+    return [average(sigma, replicates, final_epochs) for sigma, replicates in by_sigma.items()]
+
+
+def average(sigma: float, replicates: Sequence[Record], final_epochs: int) -> Point:
+    """The point of `replicates`, which are in their order; a named initialiser's sigma is NaN."""
+    test = [final_test_accuracy(record, final_epochs) for record in replicates]
+    train = [e.train_accuracy for r in replicates for e in r.history[-final_epochs:]]
+    n = len(replicates)
+    return Point(
+        sigma=sigma,
+        test_accuracy=float(np.mean(test)),
+        train_accuracy=float(np.mean(train)),
+        first_epoch_test_accuracy=float(np.mean([r.history[0].test_accuracy for r in replicates])),
+        standard_error=float(np.std(test, ddof=1) / sqrt(n)) if n > 1 else None,
+        n=n,
+        diverged=sum(record.diverged for record in replicates),
+        accuracies=tuple(test),
+    )
 
 
 def learning_bar(best_accuracy: float) -> float:
@@ -85,19 +102,3 @@ def summarize(
         "trials_diverged": sum(record.diverged for record in records),
         "trials_at_chance": sum(accuracy <= CHANCE_CEILING for accuracy in final),
     }
-
-
-def _point(sigma: float, replicates: list[Record], final_epochs: int) -> Point:
-    test = [final_test_accuracy(record, final_epochs) for record in replicates]
-    train = [e.train_accuracy for r in replicates for e in r.history[-final_epochs:]]
-    n = len(replicates)
-    return Point(
-        sigma=sigma,
-        test_accuracy=float(np.mean(test)),
-        train_accuracy=float(np.mean(train)),
-        first_epoch_test_accuracy=float(np.mean([r.history[0].test_accuracy for r in replicates])),
-        standard_error=float(np.std(test, ddof=1) / sqrt(n)) if n > 1 else None,
-        n=n,
-        diverged=sum(record.diverged for record in replicates),
-        accuracies=tuple(test),
-    )

@@ -1,11 +1,10 @@
 """Named initialisers against the best sigma, by paired differences of their replicates."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 
-import numpy as np
-
-from stages.analysis.accuracy import final_test_accuracy
+from stages.analysis.accuracy import Point, average
 from stages.analysis.noise import difference_error
 from stages.core.records import Record
 
@@ -35,36 +34,31 @@ def baselines(
     layer_sigmas: Mapping[str, tuple[float, ...]],
 ) -> list[Baseline]:
     """One for each initializer of `layer_sigmas`, in their order."""
-    best = _final((r for r in records if r.sigma == best_sigma), final_epochs)
+    ordered = sorted(records, key=lambda record: record.replicate)
+    best = average(best_sigma, [r for r in ordered if r.sigma == best_sigma], final_epochs)
     return [
-        _baseline([r for r in records if r.initializer == name], best, best_sigma, final_epochs, of)
-        for name, of in layer_sigmas.items()
+        _baseline(
+            name,
+            average(nan, [r for r in ordered if r.initializer == name], final_epochs),
+            best,
+            of_layers,
+        )
+        for name, of_layers in layer_sigmas.items()
     ]
 
 
 def _baseline(
-    records: Sequence[Record],
-    best: list[float],
-    best_sigma: float,
-    final_epochs: int,
-    layer_sigmas: tuple[float, ...],
+    initializer: str, mean: Point, best: Point, layer_sigmas: tuple[float, ...]
 ) -> Baseline:
-    final = _final(records, final_epochs)
-    train = [epoch.train_accuracy for r in records for epoch in r.history[-final_epochs:]]
     return Baseline(
-        initializer=records[0].initializer,
-        test_accuracy=float(np.mean(final)),
-        train_accuracy=float(np.mean(train)),
-        first_epoch_test_accuracy=float(np.mean([r.history[0].test_accuracy for r in records])),
-        n=len(records),
-        diverged=sum(record.diverged for record in records),
-        best_sigma=best_sigma,
-        difference=float(np.mean(final) - np.mean(best)),
-        difference_error=difference_error(final, best),
+        initializer=initializer,
+        test_accuracy=mean.test_accuracy,
+        train_accuracy=mean.train_accuracy,
+        first_epoch_test_accuracy=mean.first_epoch_test_accuracy,
+        n=mean.n,
+        diverged=mean.diverged,
+        best_sigma=best.sigma,
+        difference=mean.test_accuracy - best.test_accuracy,
+        difference_error=difference_error(mean.accuracies, best.accuracies),
         layer_sigmas=layer_sigmas,
     )
-
-
-def _final(records: Iterable[Record], final_epochs: int) -> list[float]:
-    by_replicate = sorted(records, key=lambda record: record.replicate)
-    return [final_test_accuracy(record, final_epochs) for record in by_replicate]

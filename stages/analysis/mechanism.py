@@ -25,7 +25,7 @@ class LayerChange:
 def layer_changes(before: Sequence[Matrix], after: Sequence[Matrix]) -> list[LayerChange]:
     """One entry for each weight matrix, from the first layer to the last."""
     return [
-        LayerChange(layer, _std(start), _std(end), ks_distance(start, end))
+        LayerChange(layer, weight_std(start), weight_std(end), ks_distance(start, end))
         for layer, (start, end) in enumerate(zip(before, after, strict=True), start=1)
     ]
 
@@ -71,8 +71,8 @@ def _places(weights: Matrix, sigma: float) -> NDArray[np.int64]:
     return np.floor(scaled / SCALED_WIDTH).astype(np.int64)
 
 
-def _std(weights: Matrix) -> float:
-    """In 64 bits, since squares of small weights are no 32-bit numbers."""
+def weight_std(weights: Matrix) -> float:
+    """Standard deviation, in 64 bits: squares of small weights are no 32-bit numbers."""
     return float(weights.std(dtype=np.float64))
 
 

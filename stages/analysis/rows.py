@@ -11,7 +11,7 @@ import numpy as np
 from stages.analysis.accuracy import Point
 from stages.analysis.baselines import Baseline
 from stages.analysis.histograms import parameter_histogram
-from stages.analysis.mechanism import layer_changes, scaled_distribution
+from stages.analysis.mechanism import layer_changes, scaled_distribution, weight_std
 from stages.core.records import INITIAL, WEIGHTS, Record, read_parameters, read_weight_matrices
 from stages.core.trial import NORMAL
 
@@ -51,9 +51,7 @@ def baseline_row(baseline: Baseline) -> dict[str, Any]:
 
 def layer_sigmas(folder: Path) -> tuple[float, ...]:
     """The standard deviation of the initial weights of each layer of the trial in `folder`."""
-    return tuple(
-        float(weights.std(dtype=np.float64)) for weights in read_weight_matrices(folder / INITIAL)
-    )
+    return tuple(map(weight_std, read_weight_matrices(folder / INITIAL)))
 
 
 def history_rows(records: Iterable[Record]) -> Iterable[dict[str, Any]]:
