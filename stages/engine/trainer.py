@@ -120,6 +120,7 @@ class _TrainingBatch(LearningBatch):
         super().__init__(networks, size)
         self._images = images
         self._indices = images.train_labels.new_zeros(size)
+        self._own_inputs, self._own_targets = self.inputs[:size], self.targets[:size]
         on_cuda = self.inputs.is_cuda
         self._step = record_graph(self._compute, networks.changing()) if on_cuda else self._compute
 
@@ -129,9 +130,9 @@ class _TrainingBatch(LearningBatch):
         self._step()
 
     def _compute(self) -> None:
-        inputs, targets = self.inputs[: self.size], self.targets[: self.size]
-        torch.index_select(self._images.train_inputs, 0, self._indices, out=inputs)
-        torch.index_select(self._images.train_targets, 0, self._indices, out=targets)
+        images, indices = self._images, self._indices
+        torch.index_select(images.train_inputs, 0, indices, out=self._own_inputs)
+        torch.index_select(images.train_targets, 0, indices, out=self._own_targets)
         self.forward()
         self.backward()
         self.networks.optimizer.step()
