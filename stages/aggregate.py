@@ -1,10 +1,12 @@
 """The aggregate door: data/raw and the trials of params.yaml in data/models in, metrics/ out."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.baselines import Baseline, baselines
@@ -53,18 +55,19 @@ def main() -> None:
         },
     )
     metrics.mkdir(exist_ok=True)
-    write_json(metrics / "summary.json", summary)
-    write_json(metrics / "provenance.json", provenance_rows(records))
-    write_csv(metrics / "accuracy.csv", accuracy_rows(points, named))
-    write_csv(metrics / "baselines.csv", map(baseline_row, named), BASELINE_COLUMNS)
-    write_csv(metrics / "history.csv", history_rows(sweep))
-    write_csv(
-        metrics / "histograms.csv", histogram_rows(folders, records, params.report.histogram_bins)
-    )
-    write_csv(metrics / "probes.csv", probe_rows(records))
-    write_csv(metrics / "layers.csv", layer_rows(folders, records))
-    write_csv(metrics / "distributions.csv", distribution_rows(folders, records))
-    write_theory(metrics, trials[0].sizes, sweep)
+    with threadpool_limits(1), ThreadPoolExecutor() as pool:
+        theory = pool.submit(write_theory, metrics, trials[0].sizes, sweep)
+        write_json(metrics / "summary.json", summary)
+        write_json(metrics / "provenance.json", provenance_rows(records))
+        write_csv(metrics / "accuracy.csv", accuracy_rows(points, named))
+        write_csv(metrics / "baselines.csv", map(baseline_row, named), BASELINE_COLUMNS)
+        write_csv(metrics / "history.csv", history_rows(sweep))
+        histograms = histogram_rows(folders, records, params.report.histogram_bins)
+        write_csv(metrics / "histograms.csv", histograms)
+        write_csv(metrics / "probes.csv", probe_rows(records))
+        write_csv(metrics / "layers.csv", layer_rows(folders, records))
+        write_csv(metrics / "distributions.csv", distribution_rows(folders, records))
+        theory.result()
     print(*(f"{name} {value:.6g}" for name, value in summary.items()), sep="\n")
 
 

@@ -83,7 +83,7 @@ def predict_scales(
     _, *hidden, classes = sizes
     label_gram = (labels[:, None] == labels) - 1 / classes
     rng = np.random.default_rng(NOISE_SEED)
-    noise = rng.standard_normal((classes, len(labels), DRAWS), dtype=np.float32)
+    noise = rng.standard_normal((len(labels), classes, DRAWS), dtype=np.float32)
     return [_predict(gram, label_gram, noise, hidden, sigma) for sigma in sigmas]
 
 
@@ -165,15 +165,16 @@ def _confidence_gram(covariance: Matrix, noise: Draws) -> Matrix:
 
     Together with the same of one-hot labels it is the Gram matrix of s - onehot: s does not know
     the labels and favours no class, so that E[s] = 1/C and the products of both are zero on
-    average. Estimated from `noise`, standard normal (C, B, draws).
+    average. Estimated from `noise`, standard normal (B, C, draws).
     """
-    classes, images, draws = noise.shape
+    images, classes, draws = noise.shape
     root = np.linalg.cholesky(_correlation(covariance) + JITTER * np.eye(images))
     root *= np.sqrt(np.diagonal(covariance))[:, None].clip(max=_SATURATED)
-    logits = root.astype(np.float32) @ noise
-    logits -= logits.max(axis=0)
+    logits = (root.astype(np.float32) @ noise.reshape(images, -1)).reshape(noise.shape)
+    logits -= logits.max(axis=1, keepdims=True)
     softmax = np.exp(logits, out=logits)
-    softmax /= softmax.sum(axis=0)
+    softmax /= softmax.sum(axis=1, keepdims=True)
     softmax -= 1 / classes
-    gram: Matrix = (softmax @ softmax.mT).sum(axis=0, dtype=np.float64) / draws
+    vectors = softmax.reshape(images, -1)
+    gram: Matrix = (vectors @ vectors.T).astype(np.float64) / draws
     return gram
