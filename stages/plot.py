@@ -14,7 +14,7 @@ from stages.analysis.tables import (
     read_table,
     readable,
 )
-from stages.core.door import clear_exit
+from stages.core.door import clear_exit, uncollected
 from stages.figures.accuracy_vs_sigma import accuracy_vs_sigma
 from stages.figures.before_after import before_after
 from stages.figures.signals import signals
@@ -39,7 +39,7 @@ def main() -> None:
         "distributions.csv", "sigma", "layer", "bin_center", "before", "after"
     )
     PLOTS.mkdir(exist_ok=True)
-    with house_style():
+    with uncollected(), house_style():
         save(accuracy_vs_sigma(points, summary, named), PLOTS / "accuracy_vs_sigma.png")
         save(weight_histograms(histograms), PLOTS / "weight_histograms.png")
         save(signals(probes, layers, theory), PLOTS / "signals.png")

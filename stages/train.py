@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stages.core.cache import TrialCache
 from stages.core.dataset import read_dataset
-from stages.core.door import InputError, clear_exit, study_folder
+from stages.core.door import InputError, clear_exit, study_folder, uncollected
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
@@ -28,8 +28,9 @@ def main() -> None:
     params = read_params(folder / PARAMS_FILE)
     if params.runtime.executor == "local":
         warm_up()
-    from stages.engine.executors import open_pool  # these import torch, while the server does too
-    from stages.engine.sweep import train_trials
+    with uncollected():  # these import torch, while the server does too
+        from stages.engine.executors import open_pool
+        from stages.engine.sweep import train_trials
 
     trials = sweep_trials(params)
     began = time.monotonic()

@@ -1,5 +1,6 @@
-"""What all doors share: how a stage ends when it cannot go on."""
+"""What all doors share: where they work, what they skip, how they end when they cannot go on."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,19 @@ class InputError(Exception):
 def study_folder() -> Path:
     """Where a stage finds params.yaml and writes: its first argument, else the checkout itself."""
     return Path(*sys.argv[1:2])
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Do without the garbage collector, which then leaves alone for good what was made inside.
+
+    For what stays until the process ends: the collector would go through all that torch imports, or
+    the artists of a figure, again and again, and at exit once more.
+    """
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 @contextmanager
