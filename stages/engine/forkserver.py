@@ -18,7 +18,7 @@ def warm_up() -> None:
     """Start the server; it goes on importing while the caller returns."""
     # Python frees the semaphores of an interrupted run, but would warn of them over our one line.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
-    context.set_forkserver_preload(["stages.engine.worker"])
+    context.set_forkserver_preload(["stages.engine.preload"])
     multiprocessing.forkserver.ensure_running()
 
 
