@@ -1,8 +1,13 @@
 """The plot door: metrics/ in, plots/ out."""
 
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from stages.analysis.tables import (
     METRICS,
@@ -15,6 +20,7 @@ from stages.analysis.tables import (
     readable,
 )
 from stages.core.door import clear_exit, uncollected
+from stages.core.processes import obey_parent
 from stages.figures.accuracy_vs_sigma import accuracy_vs_sigma
 from stages.figures.before_after import before_after
 from stages.figures.signals import signals
@@ -39,11 +45,27 @@ def main() -> None:
         "distributions.csv", "sigma", "layer", "bin_center", "before", "after"
     )
     PLOTS.mkdir(exist_ok=True)
+    draw_side_by_side(
+        {
+            "signals.png": partial(signals, probes, layers, theory),
+            "before_after.png": partial(before_after, distributions),
+            "weight_histograms.png": partial(weight_histograms, histograms),
+            "accuracy_vs_sigma.png": partial(accuracy_vs_sigma, points, summary, named),
+        }
+    )
+
+
+def draw_side_by_side(pictures: dict[str, Callable[[], Figure]]) -> None:
+    """Draw and write `pictures`, each in a process that inherits what this one imported."""
+    with ProcessPoolExecutor(len(pictures), get_context("fork"), obey_parent) as pool:
+        for drawn in [pool.submit(draw, *picture) for picture in pictures.items()]:
+            drawn.result()
+
+
+def draw(name: str, make: Callable[[], Figure]) -> None:
+    """Draw one picture and write it as `name` into plots/."""
     with uncollected(), house_style():
-        save(accuracy_vs_sigma(points, summary, named), PLOTS / "accuracy_vs_sigma.png")
-        save(weight_histograms(histograms), PLOTS / "weight_histograms.png")
-        save(signals(probes, layers, theory), PLOTS / "signals.png")
-        save(before_after(distributions), PLOTS / "before_after.png")
+        save(make(), PLOTS / name)
 
 
 def read_histograms() -> list[Histogram]:

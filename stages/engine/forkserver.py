@@ -5,11 +5,8 @@ own imports meanwhile.
 """
 
 import multiprocessing
-import multiprocessing.connection
 import multiprocessing.forkserver
 import os
-import signal
-import threading
 
 context = multiprocessing.get_context("forkserver")
 
@@ -20,16 +17,3 @@ def warm_up() -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     context.set_forkserver_preload(["stages.engine.preload"])
     multiprocessing.forkserver.ensure_running()
-
-
-def obey_parent() -> None:
-    """Make this process leave Ctrl-C to its parent, and end when that is gone, even by kill -9."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)

@@ -11,10 +11,11 @@ from multiprocessing.queues import SimpleQueue
 from stages.core.dataset import Dataset
 from stages.core.door import InputError
 from stages.core.params import Runtime
+from stages.core.processes import obey_parent
 from stages.core.trial import Provenance
 from stages.engine import worker
 from stages.engine.device import available_cores, resolve_device
-from stages.engine.forkserver import context, obey_parent
+from stages.engine.forkserver import context
 from stages.engine.pool import Pool
 from stages.engine.provenance import provenance_of
 
