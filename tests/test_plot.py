@@ -183,6 +183,12 @@ def test_a_bad_metrics_file_is_one_line_and_no_picture(
     assert not (tmp_path / "plots").exists()
 
 
+def test_a_picture_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    write_metrics(tmp_path, SIGMAS)
+    (tmp_path / "plots" / PNGS[1]).mkdir(parents=True)
+    assert fail_stage(tmp_path, "plot") == f"plot: Is a directory: plots/{PNGS[1]}\n"
+
+
 def test_points_survive_the_way_through_accuracy_csv(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
