@@ -56,6 +56,7 @@ def main() -> None:
     )
     metrics.mkdir(exist_ok=True)
     with threadpool_limits(1), ThreadPoolExecutor() as pool:
+        # takes as long as all the rest
         theory = pool.submit(write_theory, metrics, trials[0].sizes, sweep)
         write_json(metrics / "summary.json", summary)
         write_json(metrics / "provenance.json", provenance_rows(records))

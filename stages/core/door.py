@@ -25,9 +25,11 @@ def uncollected() -> Iterator[None]:
     the artists of a figure, again and again, and at exit once more.
     """
     gc.disable()
-    yield
-    gc.freeze()
-    gc.enable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager
