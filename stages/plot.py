@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +20,7 @@ from stages.analysis.tables import (
     read_table,
     readable,
 )
-from stages.core.door import clear_exit, uncollected
+from stages.core.door import InputError, clear_exit, uncollected
 from stages.core.processes import obey_parent
 from stages.figures.accuracy_vs_sigma import accuracy_vs_sigma
 from stages.figures.before_after import before_after
@@ -58,8 +59,11 @@ def main() -> None:
 def draw_side_by_side(pictures: dict[str, Callable[[], Figure]]) -> None:
     """Draw and write `pictures`, each in a process that inherits what this one imported."""
     with ProcessPoolExecutor(len(pictures), get_context("fork"), obey_parent) as pool:
-        for drawn in [pool.submit(draw, *picture) for picture in pictures.items()]:
-            drawn.result()
+        try:
+            for drawn in [pool.submit(draw, *picture) for picture in pictures.items()]:
+                drawn.result()
+        except BrokenProcessPool:
+            raise InputError("a drawing process was killed; run again") from None
 
 
 def draw(name: str, make: Callable[[], Figure]) -> None:
