@@ -1,14 +1,8 @@
 """The plot door: metrics/ in, plots/ out."""
 
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from stages.analysis.tables import (
     METRICS,
@@ -20,8 +14,7 @@ from stages.analysis.tables import (
     read_table,
     readable,
 )
-from stages.core.door import InputError, clear_exit, uncollected
-from stages.core.processes import obey_parent
+from stages.core.door import clear_exit, uncollected
 from stages.figures.accuracy_vs_sigma import accuracy_vs_sigma
 from stages.figures.before_after import before_after
 from stages.figures.signals import signals
@@ -46,30 +39,11 @@ def main() -> None:
         "distributions.csv", "sigma", "layer", "bin_center", "before", "after"
     )
     PLOTS.mkdir(exist_ok=True)
-    draw_side_by_side(
-        {
-            "signals.png": partial(signals, probes, layers, theory),
-            "before_after.png": partial(before_after, distributions),
-            "weight_histograms.png": partial(weight_histograms, histograms),
-            "accuracy_vs_sigma.png": partial(accuracy_vs_sigma, points, summary, named),
-        }
-    )
-
-
-def draw_side_by_side(pictures: dict[str, Callable[[], Figure]]) -> None:
-    """Draw and write `pictures`, each in a process that inherits what this one imported."""
-    with ProcessPoolExecutor(len(pictures), get_context("fork"), obey_parent) as pool:
-        try:
-            for drawn in [pool.submit(draw, *picture) for picture in pictures.items()]:
-                drawn.result()
-        except BrokenProcessPool:
-            raise InputError("a drawing process was killed; run again") from None
-
-
-def draw(name: str, make: Callable[[], Figure]) -> None:
-    """Draw one picture and write it as `name` into plots/."""
     with uncollected(), house_style():
-        save(make(), PLOTS / name)
+        save(accuracy_vs_sigma(points, summary, named), PLOTS / "accuracy_vs_sigma.png")
+        save(weight_histograms(histograms), PLOTS / "weight_histograms.png")
+        save(signals(probes, layers, theory), PLOTS / "signals.png")
+        save(before_after(distributions), PLOTS / "before_after.png")
 
 
 def read_histograms() -> list[Histogram]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+
+HANGS_AFTER = 300
+"""Seconds that no command of these tests takes, even on a slow machine."""
 
 
 @dataclass(frozen=True)
@@ -20,18 +24,27 @@ class Clone:
     environment: dict[str, str]
 
     def run(self, *command: str, succeeds: bool = True) -> str:
-        """Run a command; what it printed, stdout and stderr together."""
-        result = subprocess.run(
+        """Run a command; what it printed, stdout and stderr together.
+
+        One that hangs is ended, after each of its Python processes has said where it stands.
+        """
+        with subprocess.Popen(
             command,
             cwd=self.path,
-            env=self.environment,
+            env={**self.environment, "PYTHONFAULTHANDLER": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-        )
-        assert (result.returncode == 0) == succeeds, result.stdout
-        return result.stdout
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=HANGS_AFTER)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGABRT)
+                print(process.communicate()[0])
+                raise
+        assert (process.returncode == 0) == succeeds, output
+        return output
 
     def dvc(self, *arguments: str, succeeds: bool = True) -> str:
         return self.run(sys.executable, "-m", "dvc", *arguments, succeeds=succeeds)
