@@ -59,7 +59,7 @@ def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_dataset() -> Dataset:
-    """200 and 50 images of ten classes, each with its own bright rows."""
+    """200 and 50 images of ten classes, each with its own bright rows, within a black frame."""
     rng = np.random.default_rng(0)
 
     def digits(n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -67,6 +67,7 @@ def small_dataset() -> Dataset:
         images = rng.integers(0, 100, (n, 28, 28), dtype=np.uint8)
         for image, label in zip(images, labels, strict=True):
             image[2 * label : 2 * label + 3] += 120
+        images[:, :, :2] = images[:, :, -2:] = 0
         return images.reshape(n, 784), labels
 
     return Dataset(*digits(200), *digits(50))

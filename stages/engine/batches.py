@@ -20,22 +20,24 @@ class Batch:
 
     def __init__(self, networks: Networks, size: int) -> None:
         k, b, device = networks.count, aligned(size), networks.parameters.device
-        fan_in, *hidden, classes = networks.layout.stored_sizes
+        trained, *hidden, classes = networks.layout.stored_sizes
         self.networks = networks
         self.size = size
-        self.inputs = torch.zeros(b, fan_in, device=device)  # shared by all networks
+        self.inputs = torch.zeros(b, trained, device=device)  # shared by all networks
         self.hidden = [torch.empty(k, b, units, device=device) for units in hidden]
         self.logits = torch.empty(k, classes, b, device=device)
         self._below = [self.inputs.expand(k, -1, -1), *self.hidden]  # what each layer reads
         *hidden_layers, last = networks.layers
+        biases = [networks.first_bias, *(layer.bias for layer in hidden_layers[1:])]
         self._hidden_operands = [
-            (layer.bias.unsqueeze(1), below, layer.weight.mT)
-            for layer, below in zip(hidden_layers, self._below, strict=False)
+            (bias.unsqueeze(1), below, layer.weight.mT)
+            for bias, below, layer in zip(biases, self._below, hidden_layers, strict=False)
         ]
         self._logit_operands = (last.bias.unsqueeze(2), last.weight, self._below[-1].mT)
 
     def forward(self) -> None:
         """Write the logits of `self.inputs`."""
+        self.networks.follow()
         for operands, hidden in zip(self._hidden_operands, self.hidden, strict=True):
             torch.baddbmm(*operands, out=hidden).relu_()
         torch.baddbmm(*self._logit_operands, out=self.logits)

@@ -10,10 +10,9 @@ from math import nan
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from stages.core.network import Layer
 from stages.core.records import PROBE_IMAGES, LayerRecord, ProbeRecord
 from stages.engine.batches import LearningBatch
-from stages.engine.networks import Networks
+from stages.engine.networks import Named, Networks
 
 
 class Probe:
@@ -25,15 +24,22 @@ class Probe:
         self._batch = LearningBatch(networks, size)
         self._batch.inputs[:size] = inputs[:size]
         self._batch.targets[:size] = targets[:size]
-        self._initial = networks.layout.layers(networks.initial)
 
     def measure(self, epoch: int) -> list[ProbeRecord]:
         """A record of each network; overwrites the gradients, which the next step computes anew."""
         self._batch.forward()
         self._batch.backward()
-        return [self._record(network, epoch) for network in range(self._networks.trials)]
+        whole = zip(
+            self._networks.initial,
+            self._networks.whole_parameters(),
+            self._networks.whole_gradients(),
+            strict=True,
+        )
+        return [self._record(network, epoch, *named) for network, named in enumerate(whole)]
 
-    def _record(self, network: int, epoch: int) -> ProbeRecord:
+    def _record(
+        self, network: int, epoch: int, initial: Named, now: Named, gradients: Named
+    ) -> ProbeRecord:
         size, sizes = self._batch.size, self._networks.layout.sizes
         logits = self._batch.logits[network, :, :size].T
         outputs = [
@@ -43,27 +49,22 @@ class Probe:
             ),
             logits,
         ]
-        layers = zip(
-            outputs,
-            self._networks.layers,
-            self._networks.gradient_layers,
-            self._initial,
-            strict=True,
-        )
+        weights = [name for name in now if name.endswith("weight")]
         return ProbeRecord(
             epoch=epoch,
             loss=cross_entropy(logits.double(), self._labels).item(),
-            layers=[_layer_record(network, *layer) for layer in layers],
+            layers=[
+                _layer_record(output, initial[name], now[name], gradients[name])
+                for output, name in zip(outputs, weights, strict=True)
+            ],
         )
 
 
-def _layer_record(
-    network: int, output: Tensor, now: Layer, gradient: Layer, initial: Layer
-) -> LayerRecord:
-    weight, start = (layer.weight[network].double() for layer in (now, initial))
+def _layer_record(output: Tensor, initial: Tensor, now: Tensor, gradient: Tensor) -> LayerRecord:
+    start, weight = initial.double(), now.double()
     return LayerRecord(
         activation_rms=output.double().square().mean().sqrt().item(),
-        gradient_norm=gradient.weight[network].double().norm().item(),
+        gradient_norm=gradient.double().norm().item(),
         dead_units=_dead_units(output),
         movement=((weight - start).norm() / start.norm()).item(),
     )

@@ -10,12 +10,12 @@ import torch
 
 from stages.core import dataset, initializers, network, seeding
 from stages.core.trial import Provenance
-from stages.engine import batches, cuda, networks, optimizers, probe, trainer
+from stages.engine import batches, black_pixels, cuda, networks, optimizers, probe, trainer
 from stages.engine.device import device_model
 
 _COMPUTE_A_TRIAL = (
     *(dataset, initializers, network, seeding),
-    *(batches, cuda, networks, optimizers, probe, trainer),
+    *(batches, black_pixels, cuda, networks, optimizers, probe, trainer),
 )
 
 

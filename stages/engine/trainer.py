@@ -20,6 +20,7 @@ from stages.core.records import EpochRecord
 from stages.core.seeding import batch_order
 from stages.core.trial import Trial
 from stages.engine.batches import Batch, LearningBatch
+from stages.engine.black_pixels import BlackPixels
 from stages.engine.cuda import record_graph
 from stages.engine.networks import Networks
 from stages.engine.probe import Probe, probe_histories
@@ -91,24 +92,29 @@ def _use_one_fast_thread() -> None:
 class _Images:
     """MNIST as the trainer reads it."""
 
-    train_inputs: Tensor  # (N, 784), normalised
+    pixels: BlackPixels
+    train_inputs: Tensor  # (N, T), the trained pixels, normalised
     train_labels: Tensor  # (N,)
     train_targets: Tensor  # (N, 10), one-hot
-    test_inputs: Tensor  # (M, 784), normalised
+    test_inputs: Tensor  # (M, T), the trained pixels, normalised
     test_labels: Tensor  # (M,)
 
 
 @lru_cache(maxsize=1)
 def _prepare(dataset: Dataset, device: torch.device) -> _Images:
+    train, test = map(torch.from_numpy, (dataset.train_images, dataset.test_images))
+    pixels = BlackPixels.of(train, test)
+
     def normalised(images: Tensor) -> Tensor:
-        return images.to(device, torch.float32).div_(255).sub_(MEAN).div_(STD)
+        return images[:, pixels.trained].to(device, torch.float32).div_(255).sub_(MEAN).div_(STD)
 
     train_labels = torch.from_numpy(dataset.train_labels).to(device, torch.int64)
     return _Images(
-        train_inputs=normalised(torch.from_numpy(dataset.train_images)),
+        pixels=pixels.to(device),
+        train_inputs=normalised(train),
         train_labels=train_labels,
         train_targets=one_hot(train_labels, CLASSES).float(),
-        test_inputs=normalised(torch.from_numpy(dataset.test_images)),
+        test_inputs=normalised(test),
         test_labels=torch.from_numpy(dataset.test_labels).to(device, torch.int64),
     )
 
@@ -144,7 +150,7 @@ class _Group:
     def __init__(
         self, trials: Sequence[Trial], starts: Sequence[TrialResult], images: _Images
     ) -> None:
-        self.networks = Networks(trials, starts, images.train_inputs.device)
+        self.networks = Networks(trials, starts, images.pixels)
         self._images = images
         self._batch_size = trials[0].batch_size
         self.probe = Probe(
