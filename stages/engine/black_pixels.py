@@ -12,6 +12,7 @@ rounding.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -60,6 +61,10 @@ class BlackPixels:
         With zeros for `initial`, all gradients, or all moments of an optimiser.
         """
         moved = weights[:, -1:] - initial[:, self.trained[-1:]]
-        everything = initial + moved
-        everything[:, self.trained] = weights
-        return everything
+        followed = initial[:, self.followers] + moved
+        return torch.cat([weights, followed], 1).index_select(1, self._places)
+
+    @cached_property
+    def _places(self) -> Tensor:
+        """Where each pixel is, in order, among those trained and those that follow."""
+        return torch.cat([self.trained, self.followers]).argsort()

@@ -1,7 +1,7 @@
 """What a network is like at a moment of its training, measured on a fixed batch.
 
 One forward and one backward pass over the first training images, before training and after each
-epoch: 0.8 % of the time that an epoch of 60,000 takes.
+epoch: 1 % of the time that an epoch of 60,000 takes.
 """
 
 from collections.abc import Sequence

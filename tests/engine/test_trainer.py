@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import isnan
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -157,6 +158,41 @@ def test_sigmas_of_a_replicate_share_their_noise(trial: Trial, small_dataset: Da
     for name, weights in low.weights.items():
         torch.testing.assert_close(4 * weights, high.weights[name])
         assert weights.abs().max() > 0
+
+
+def with_frame(dataset: Dataset, train: int, test: int) -> Dataset:
+    """The images with the black frame set to a grey of their own in both splits."""
+    grey = [
+        np.where((images == 0).all(0), value, images).astype(np.uint8)
+        for images, value in ((dataset.train_images, train), (dataset.test_images, test))
+    ]
+    return replace(dataset, train_images=grey[0], test_images=grey[1])
+
+
+def loss_of_test_images(weights: dict[str, torch.Tensor], dataset: Dataset) -> float:
+    values = (torch.from_numpy(dataset.test_images).float() / 255 - 0.1307) / 0.3081
+    for i in (1, 2, 3):
+        values = nn.functional.linear(values, weights[f"fc{i}.weight"], weights[f"fc{i}.bias"])
+        values = values.relu() if i < 3 else values
+    return nn.functional.cross_entropy(values, torch.from_numpy(dataset.test_labels).long()).item()
+
+
+@pytest.mark.parametrize(("in_train", "in_test"), [(0, 0), (0, 200), (200, 0), (90, 90)])
+def test_weights_from_black_pixels_are_trained_and_tested_as_any(
+    in_train: int, in_test: int, trial: Trial, small_dataset: Dataset
+) -> None:
+    dataset = with_frame(small_dataset, in_train, in_test)
+    [result] = train_group([trial], dataset, CPU)
+    expected = train_with_autograd(trial, dataset)
+    frame = (small_dataset.train_images == 0).all(0)
+    moved = expected["fc1.weight"] - result.initial["fc1.weight"]
+    assert moved[:, frame].abs().max() > 1e-3
+    for name, tensor in expected.items():
+        torch.testing.assert_close(result.weights[name], tensor, rtol=1e-4, atol=1e-5)
+    for weights in (result.weights, expected):
+        assert loss_of_test_images(weights, dataset) == pytest.approx(
+            result.history[-1].test_loss, rel=1e-4
+        )
 
 
 def test_history_counts_what_the_network_does(trial: Trial, small_dataset: Dataset) -> None:
