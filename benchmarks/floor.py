@@ -1,6 +1,7 @@
-"""The floor: no program that multiplies float32 matrices trains these networks in less time.
+"""The floor: no program that multiplies all images by all weights trains these networks sooner.
 
 It is the arithmetic of training at the rate of a large matrix product, measured in the same run.
+Ours does 7 % less arithmetic: of the weights from pixels that are always black it trains a few.
 """
 
 import platform

@@ -59,7 +59,7 @@ def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_dataset() -> Dataset:
-    """200 and 50 images of ten classes, each with its own bright rows, within a black frame."""
+    """200 and 50 images of ten classes, each with its own bright rows, between black edges."""
     rng = np.random.default_rng(0)
 
     def digits(n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -64,11 +64,6 @@ class Layout:
         return (inputs, *map(aligned, hidden), outputs)
 
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of each named tensor of one network, in order."""
-        return {s.name: s.shape for s in self._segments}
-
-    @property
     def length(self) -> int:
         """Floats that one network takes in the flat vector."""
         return self._segments[-1].start + self._segments[-1].stored

@@ -15,29 +15,28 @@ class Batch:
 
     Hidden layers hold (K, B, units). Logits are transposed, (K, 10, B): the
     softmax over classes then runs along whole registers, 16 times as fast as along rows of 10.
-    B is filled up to a multiple of 16 with black images.
+    B is filled up to a multiple of 16 with zeros.
     """
 
     def __init__(self, networks: Networks, size: int) -> None:
         k, b, device = networks.count, aligned(size), networks.parameters.device
-        trained, *hidden, classes = networks.layout.stored_sizes
+        pixels, *hidden, classes = networks.layout.stored_sizes
         self.networks = networks
         self.size = size
-        self.inputs = torch.zeros(b, trained, device=device)  # shared by all networks
+        self.inputs = torch.zeros(b, pixels, device=device)  # shared by all networks
         self.hidden = [torch.empty(k, b, units, device=device) for units in hidden]
         self.logits = torch.empty(k, classes, b, device=device)
         self._below = [self.inputs.expand(k, -1, -1), *self.hidden]  # what each layer reads
-        *hidden_layers, last = networks.layers
-        biases = [networks.first_bias, *(layer.bias for layer in hidden_layers[1:])]
+        *hidden_layers, last = zip(networks.biases, self._below, networks.layers, strict=True)
         self._hidden_operands = [
-            (bias.unsqueeze(1), below, layer.weight.mT)
-            for bias, below, layer in zip(biases, self._below, hidden_layers, strict=False)
+            (bias.unsqueeze(1), below, layer.weight.mT) for bias, below, layer in hidden_layers
         ]
-        self._logit_operands = (last.bias.unsqueeze(2), last.weight, self._below[-1].mT)
+        bias, below, layer = last
+        self._logit_operands = (bias.unsqueeze(2), layer.weight, below.mT)
 
     def forward(self) -> None:
         """Write the logits of `self.inputs`."""
-        self.networks.follow()
+        self.networks.lead()
         for operands, hidden in zip(self._hidden_operands, self.hidden, strict=True):
             torch.baddbmm(*operands, out=hidden).relu_()
         torch.baddbmm(*self._logit_operands, out=self.logits)

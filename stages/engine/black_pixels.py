@@ -2,8 +2,8 @@
 
 65 of MNIST's 784 pixels are black in all 70,000 images. The gradient of the loss with respect to a
 weight is its input times the gradient with respect to its unit: equal, at every step, for all
-weights from such pixels to one unit. An optimiser that treats each parameter by itself moves them
-all alike, so it is enough to train one, the leader, and let the others follow:
+weights from such pixels to one unit. An optimiser that moves each parameter by its own gradients
+alone moves them all alike, so it is enough to train one, the leader, and let the others follow:
 
     w_i(t) = w_i(0) + w_leader(t) - w_leader(0)
 
@@ -23,24 +23,24 @@ from stages.core.network import ALIGNMENT
 _BLACK = -MEAN / STD
 
 
-@dataclass(frozen=True)
-class BlackPixels:
+@dataclass(frozen=True, eq=False)
+class Pixels:
     """Which pixels are trained, the leader last, and which follow it."""
 
     trained: Tensor  # (T,), indices
     followers: Tensor  # (F,), indices; T + F pixels in all
 
     @classmethod
-    def of(cls, *images: Tensor) -> "BlackPixels":
+    def of(cls, *images: Tensor) -> "Pixels":
         """Of images (N, pixels): so many followers that rows of weights keep their alignment."""
-        black = torch.stack([(some == 0).all(0) for some in images]).all(0)
+        black = torch.stack([some.amax(0) for some in images]).amax(0) == 0
         followers = max(int(black.sum()) - 1, 0) // ALIGNMENT * ALIGNMENT
         order = black.argsort(stable=True)
         return cls(*order.split([len(order) - followers, followers]))
 
-    def to(self, device: torch.device) -> "BlackPixels":
+    def to(self, device: torch.device) -> "Pixels":
         """The same on `device`."""
-        return BlackPixels(self.trained.to(device), self.followers.to(device))
+        return Pixels(self.trained.to(device), self.followers.to(device))
 
     @property
     def slope(self) -> float:
@@ -55,16 +55,22 @@ class BlackPixels:
         ahead = initial[:, self.followers].double() - initial[:, self.trained[-1:]]
         return (ahead.sum(1) * _BLACK).float()
 
-    def complete(self, weights: Tensor, initial: Tensor) -> Tensor:
-        """All weights (out, pixels), given those trained (out, T) and all before training.
-
-        With zeros for `initial`, all gradients, or all moments of an optimiser.
-        """
+    def follow(self, weights: Tensor, initial: Tensor) -> Tensor:
+        """All weights (out, pixels), given those trained (out, T) and all before training."""
         moved = weights[:, -1:] - initial[:, self.trained[-1:]]
-        followed = initial[:, self.followers] + moved
-        return torch.cat([weights, followed], 1).index_select(1, self._places)
+        return self._in_order(weights, initial[:, self.followers] + moved)
+
+    def share(self, values: Tensor) -> Tensor:
+        """What followers have in common with their leader (out, pixels), given (out, T).
+
+        Their gradients, and the moments that an optimiser makes of these.
+        """
+        return self._in_order(values, values[:, -1:].expand(-1, len(self.followers)))
+
+    def _in_order(self, trained: Tensor, followers: Tensor) -> Tensor:
+        return torch.cat([trained, followers], 1).index_select(1, self._places)
 
     @cached_property
     def _places(self) -> Tensor:
-        """Where each pixel is, in order, among those trained and those that follow."""
+        """Where each pixel is among those trained and those that follow."""
         return torch.cat([self.trained, self.followers]).argsort()

@@ -9,7 +9,7 @@ from stages.core.trial import Trial
 from stages.engine.networks import CUDA_NETWORKS
 
 LARGEST_GROUP = {"cpu": 4, "cuda": CUDA_NETWORKS}
-"""CPU, measured: fewer networks share too little overhead; the state of more, 1.8 MB each, outgrows
+"""CPU, measured: fewer networks share too little overhead; the state of more, 1.6 MB each, outgrows
 a cache that the processes share, which costs 5 % where other programs use it too, else nothing."""
 
 

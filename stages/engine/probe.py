@@ -29,13 +29,12 @@ class Probe:
         """A record of each network; overwrites the gradients, which the next step computes anew."""
         self._batch.forward()
         self._batch.backward()
-        whole = zip(
-            self._networks.initial,
-            self._networks.whole_parameters(),
-            self._networks.whole_gradients(),
-            strict=True,
-        )
-        return [self._record(network, epoch, *named) for network, named in enumerate(whole)]
+        networks = self._networks
+        now, gradients = networks.named_parameters(), networks.named_gradients()
+        return [
+            self._record(network, epoch, initial, now[network], gradients[network])
+            for network, initial in enumerate(networks.initial)
+        ]
 
     def _record(
         self, network: int, epoch: int, initial: Named, now: Named, gradients: Named
@@ -49,13 +48,13 @@ class Probe:
             ),
             logits,
         ]
-        weights = [name for name in now if name.endswith("weight")]
+        parts = (initial, now, gradients)
         return ProbeRecord(
             epoch=epoch,
             loss=cross_entropy(logits.double(), self._labels).item(),
             layers=[
-                _layer_record(output, initial[name], now[name], gradients[name])
-                for output, name in zip(outputs, weights, strict=True)
+                _layer_record(output, *(named[f"fc{number}.weight"] for named in parts))
+                for number, output in enumerate(outputs, start=1)
             ],
         )
 

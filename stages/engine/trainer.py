@@ -1,8 +1,9 @@
 """Train K networks side by side, with a backward pass written out by hand.
 
-Every product is one batched matrix product over all K networks, all parameters are one vector and
-Adam is one pass over it. No operation mixes two networks, and the bits of each are the same however
-many others are trained with it: K and the place in the group change no kernel's order of additions.
+Every product is one batched matrix product over all K networks, all that is trained is one vector
+and Adam is one pass over it. No operation mixes two networks, and the bits of each are the same
+however many others are trained with it: K and the place in the group change no kernel's order of
+additions.
 """
 
 import time
@@ -20,7 +21,7 @@ from stages.core.records import EpochRecord
 from stages.core.seeding import batch_order
 from stages.core.trial import Trial
 from stages.engine.batches import Batch, LearningBatch
-from stages.engine.black_pixels import BlackPixels
+from stages.engine.black_pixels import Pixels
 from stages.engine.cuda import record_graph
 from stages.engine.networks import Networks
 from stages.engine.probe import Probe, probe_histories
@@ -92,7 +93,7 @@ def _use_one_fast_thread() -> None:
 class _Images:
     """MNIST as the trainer reads it."""
 
-    pixels: BlackPixels
+    pixels: Pixels
     train_inputs: Tensor  # (N, T), the trained pixels, normalised
     train_labels: Tensor  # (N,)
     train_targets: Tensor  # (N, 10), one-hot
@@ -103,7 +104,7 @@ class _Images:
 @lru_cache(maxsize=1)
 def _prepare(dataset: Dataset, device: torch.device) -> _Images:
     train, test = map(torch.from_numpy, (dataset.train_images, dataset.test_images))
-    pixels = BlackPixels.of(train, test)
+    pixels = Pixels.of(train, test)
 
     def normalised(images: Tensor) -> Tensor:
         return images[:, pixels.trained].to(device, torch.float32).div_(255).sub_(MEAN).div_(STD)

@@ -184,9 +184,13 @@ def _draw_diverged(axes: Axes, points: Sequence[Point]) -> None:
 def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
     """Draw what lies near the best sigma or a named initialiser again, on a scale of its own."""
     best = max(point.test_accuracy for point in points)
-    levels = [baseline.test_accuracy for baseline in named]
-    bottom, top = min(best - WINDOW_DISTANCE, *levels), max(best, *levels)
-    margin = 0.15 * (top - bottom)
+    ends = [
+        baseline.test_accuracy + side * baseline.difference_error
+        for baseline in named
+        for side in (-1, 1)
+    ]
+    bottom, top = min(best - WINDOW_DISTANCE, *ends), max(best, *ends)
+    margin = 0.05 * (top - bottom)
     axes.set_ylim(100 * (bottom - margin), 100 * (top + margin))
     axes.set_ylabel("test accuracy at the end (%)")
     axes.set_xlabel(_X_LABEL)

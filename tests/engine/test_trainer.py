@@ -1,6 +1,7 @@
 """The batched trainer against an independent reference, and the bits of a trial against its
 neighbours'."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from stages.core.dataset import Dataset
@@ -26,18 +28,30 @@ OPTIMIZERS: dict[str, Any] = {
     "sgd": torch.optim.SGD,
     "momentum": partial(torch.optim.SGD, momentum=0.9),
 }
+MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "sgd": (), "momentum": ("momentum_buffer",)}
+
+Named = dict[str, torch.Tensor]
 
 
-def train_with_autograd(trial: Trial, dataset: Dataset) -> dict[str, torch.Tensor]:
-    """The same experiment as any PyTorch user would write it."""
-    fc1, fc2, fc3 = layers = [nn.Linear(*pair) for pair in pairwise(trial.sizes)]
-    model = nn.Sequential(fc1, nn.ReLU(), fc2, nn.ReLU(), fc3)
-    named = {f"fc{i}.{n}": p for i, fc in enumerate(layers, 1) for n, p in fc.named_parameters()}
-    with torch.no_grad():
-        for name, initial in initial_parameters(trial).items():
-            named[name].copy_(initial)
-    optimizer = OPTIMIZERS[trial.optimizer](model.parameters(), lr=trial.learning_rate)
-    inputs = (torch.from_numpy(dataset.train_images).float() / 255 - 0.1307) / 0.3081
+def normalised(images: NDArray[np.uint8]) -> torch.Tensor:
+    return (torch.from_numpy(images).float() / 255 - 0.1307) / 0.3081
+
+
+def network(sizes: Sequence[int], parameters: Named) -> nn.Sequential:
+    """The perceptron with these parameters, in the order of its layers."""
+    layers = [m for pair in pairwise(sizes) for m in (nn.Linear(*pair), nn.ReLU())]
+    model = nn.Sequential(*layers[:-1])
+    model.load_state_dict(dict(zip(model.state_dict(), parameters.values(), strict=True)))
+    return model
+
+
+def train_with_autograd(trial: Trial, dataset: Dataset) -> tuple[Named, dict[str, Named]]:
+    """The same experiment as any PyTorch user would write it: parameters, and moments by name."""
+    initial = initial_parameters(trial)
+    model = network(trial.sizes, initial)
+    named = dict(zip(initial, model.parameters(), strict=True))
+    optimizer = OPTIMIZERS[trial.optimizer](named.values(), lr=trial.learning_rate)
+    inputs = normalised(dataset.train_images)
     labels = torch.from_numpy(dataset.train_labels).long()
     for epoch in range(1, trial.epochs + 1):
         order = batch_order(len(labels), trial.seed, trial.replicate, epoch)
@@ -45,7 +59,23 @@ def train_with_autograd(trial: Trial, dataset: Dataset) -> dict[str, torch.Tenso
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(inputs[batch]), labels[batch]).backward()
             optimizer.step()
-    return {name: p.detach() for name, p in named.items()}
+    moments = {
+        moment: {name: optimizer.state[p][moment] for name, p in named.items()}
+        for moment in MOMENTS[trial.optimizer]
+    }
+    return {name: p.detach() for name, p in named.items()}, moments
+
+
+def assert_agree(result: TrialResult, weights: Named, moments: dict[str, Named]) -> None:
+    for name, expected in weights.items():
+        torch.testing.assert_close(result.weights[name], expected, rtol=1e-4, atol=1e-5)
+        assert not torch.equal(result.weights[name], result.initial[name])
+    assert result.moments.keys() == moments.keys()
+    for moment, named in moments.items():
+        for name, expected in named.items():
+            rounding = 1e-3 * expected.abs().max().item()
+            actual = result.moments[moment][name]
+            torch.testing.assert_close(actual, expected, rtol=1e-3, atol=rounding)
 
 
 def same_bits(a: TrialResult, b: TrialResult) -> bool:
@@ -54,14 +84,14 @@ def same_bits(a: TrialResult, b: TrialResult) -> bool:
     )
 
 
+@pytest.mark.parametrize("sizes", [(784, 128, 64, 10), (784, 33, 7, 10)])
 @pytest.mark.parametrize("sigma", [1e-4, 0.05, 10.0])
 def test_agrees_with_autograd_and_torch_optim(
-    sigma: float, trial: Trial, small_dataset: Dataset
+    sigma: float, sizes: tuple[int, ...], trial: Trial, small_dataset: Dataset
 ) -> None:
-    trial = replace(trial, sigma=sigma)
+    trial = replace(trial, sigma=sigma, sizes=sizes)
     [result] = train_group([trial], small_dataset, CPU)
-    for name, expected in train_with_autograd(trial, small_dataset).items():
-        torch.testing.assert_close(result.weights[name], expected, rtol=1e-4, atol=1e-5)
+    assert_agree(result, *train_with_autograd(trial, small_dataset))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
@@ -70,9 +100,7 @@ def test_other_optimizers_agree_with_torch_optim(
 ) -> None:
     trial = replace(trial, optimizer=optimizer, learning_rate=0.01, epochs=5)
     [result] = train_group([trial], small_dataset, CPU)
-    for name, expected in train_with_autograd(trial, small_dataset).items():
-        torch.testing.assert_close(result.weights[name], expected, rtol=1e-4, atol=1e-5)
-        assert not torch.equal(result.weights[name], result.initial[name])
+    assert_agree(result, *train_with_autograd(trial, small_dataset))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "momentum"])
@@ -96,7 +124,7 @@ def test_a_probe_measures_what_autograd_does(
 ) -> None:
     trial = replace(trial, sigma=sigma)
     [result] = train_group([trial], small_dataset, CPU)
-    inputs = (torch.from_numpy(small_dataset.train_images).float() / 255 - 0.1307) / 0.3081
+    inputs = normalised(small_dataset.train_images)
     labels = torch.from_numpy(small_dataset.train_labels).long()
     for probe, parameters in ((0, result.initial), (-1, result.weights)):
         weights = [parameters[f"fc{i}.weight"].clone().requires_grad_() for i in (1, 2, 3)]
@@ -160,8 +188,8 @@ def test_sigmas_of_a_replicate_share_their_noise(trial: Trial, small_dataset: Da
         assert weights.abs().max() > 0
 
 
-def with_frame(dataset: Dataset, train: int, test: int) -> Dataset:
-    """The images with the black frame set to a grey of their own in both splits."""
+def with_edges(dataset: Dataset, train: int, test: int) -> Dataset:
+    """Each split with a grey of its own for the pixels that are black in all of it."""
     grey = [
         np.where((images == 0).all(0), value, images).astype(np.uint8)
         for images, value in ((dataset.train_images, train), (dataset.test_images, test))
@@ -169,39 +197,22 @@ def with_frame(dataset: Dataset, train: int, test: int) -> Dataset:
     return replace(dataset, train_images=grey[0], test_images=grey[1])
 
 
-def loss_of_test_images(weights: dict[str, torch.Tensor], dataset: Dataset) -> float:
-    values = (torch.from_numpy(dataset.test_images).float() / 255 - 0.1307) / 0.3081
-    for i in (1, 2, 3):
-        values = nn.functional.linear(values, weights[f"fc{i}.weight"], weights[f"fc{i}.bias"])
-        values = values.relu() if i < 3 else values
-    return nn.functional.cross_entropy(values, torch.from_numpy(dataset.test_labels).long()).item()
-
-
 @pytest.mark.parametrize(("in_train", "in_test"), [(0, 0), (0, 200), (200, 0), (90, 90)])
-def test_weights_from_black_pixels_are_trained_and_tested_as_any(
+def test_edges_count_where_training_or_test_images_have_any(
     in_train: int, in_test: int, trial: Trial, small_dataset: Dataset
 ) -> None:
-    dataset = with_frame(small_dataset, in_train, in_test)
+    dataset = with_edges(small_dataset, in_train, in_test)
     [result] = train_group([trial], dataset, CPU)
-    expected = train_with_autograd(trial, dataset)
-    frame = (small_dataset.train_images == 0).all(0)
-    moved = expected["fc1.weight"] - result.initial["fc1.weight"]
-    assert moved[:, frame].abs().max() > 1e-3
-    for name, tensor in expected.items():
-        torch.testing.assert_close(result.weights[name], tensor, rtol=1e-4, atol=1e-5)
-    for weights in (result.weights, expected):
-        assert loss_of_test_images(weights, dataset) == pytest.approx(
-            result.history[-1].test_loss, rel=1e-4
-        )
+    assert_agree(result, *train_with_autograd(trial, dataset))
+    logits = network(trial.sizes, result.weights)(normalised(dataset.test_images))
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(dataset.test_labels).long())
+    assert result.history[-1].test_loss == pytest.approx(loss.item(), rel=1e-4)
 
 
 def test_history_counts_what_the_network_does(trial: Trial, small_dataset: Dataset) -> None:
     still = replace(trial, learning_rate=1e-30, epochs=1)
     [result] = train_group([still], small_dataset, CPU)
-    model = nn.Sequential(
-        *(m for pair in pairwise(trial.sizes) for m in (nn.Linear(*pair), nn.ReLU()))
-    )[:-1]
-    model.load_state_dict(dict(zip(model.state_dict(), result.weights.values(), strict=True)))
+    model = network(trial.sizes, result.weights)
     [epoch] = result.history
     for images, labels, loss, accuracy in (
         (
@@ -217,7 +228,7 @@ def test_history_counts_what_the_network_does(trial: Trial, small_dataset: Datas
             epoch.test_accuracy,
         ),
     ):
-        logits = model((torch.from_numpy(images).float() / 255 - 0.1307) / 0.3081)
+        logits = model(normalised(images))
         target = torch.from_numpy(labels).long()
         assert loss == pytest.approx(nn.functional.cross_entropy(logits, target).item(), rel=1e-4)
         assert accuracy == pytest.approx((logits.argmax(1) == target).float().mean().item())
