@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
@@ -103,19 +105,19 @@ class _Images:
 
 @lru_cache(maxsize=1)
 def _prepare(dataset: Dataset, device: torch.device) -> _Images:
-    train, test = map(torch.from_numpy, (dataset.train_images, dataset.test_images))
-    pixels = Pixels.of(train, test)
+    pixels = Pixels.of(*map(torch.from_numpy, (dataset.train_images, dataset.test_images)))
 
-    def normalised(images: Tensor) -> Tensor:
-        return images[:, pixels.trained].to(device, torch.float32).div_(255).sub_(MEAN).div_(STD)
+    def normalised(images: NDArray[np.uint8]) -> Tensor:
+        trained = torch.from_numpy(images.take(pixels.trained.numpy(), axis=1))
+        return trained.to(device, torch.float32).div_(255).sub_(MEAN).div_(STD)
 
     train_labels = torch.from_numpy(dataset.train_labels).to(device, torch.int64)
     return _Images(
         pixels=pixels.to(device),
-        train_inputs=normalised(train),
+        train_inputs=normalised(dataset.train_images),
         train_labels=train_labels,
         train_targets=one_hot(train_labels, CLASSES).float(),
-        test_inputs=normalised(test),
+        test_inputs=normalised(dataset.test_images),
         test_labels=torch.from_numpy(dataset.test_labels).to(device, torch.int64),
     )
 
