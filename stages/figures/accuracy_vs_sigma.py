@@ -207,7 +207,7 @@ def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> 
 
 
 def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
-    """Draw levels, and their names one below the other where the curve has left the panel."""
+    """Draw levels, and their names one below the other beside the panel."""
     by_accuracy = sorted(named, key=lambda baseline: baseline.test_accuracy)
     heights = np.linspace(0, 1, len(named) + 2)[1:-1]
     for baseline, height, colour in zip(by_accuracy, heights, cycle(_NAMED), strict=False):
@@ -219,7 +219,7 @@ def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
         axes.annotate(
             f"{baseline.initializer}, {level:.2f} %",
             (sigmas[-1], level),
-            (0.77, height),
+            (1.02, height),
             textcoords="axes fraction",
             color=colour,
             va="center",
