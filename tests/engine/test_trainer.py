@@ -1,10 +1,8 @@
 """The batched trainer against an independent reference, and the bits of a trial against its
 neighbours'."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from math import isnan
 from typing import Any
 
@@ -14,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from benchmarks.module import initial_network, perceptron
 from stages.core.dataset import Dataset
-from stages.core.initializers import initial_parameters
 from stages.core.seeding import batch_order
 from stages.core.trial import Provenance, Trial
 from stages.engine.results import TrialResult
@@ -37,19 +35,16 @@ def normalised(images: NDArray[np.uint8]) -> torch.Tensor:
     return (torch.from_numpy(images).float() / 255 - 0.1307) / 0.3081
 
 
-def network(sizes: Sequence[int], parameters: Named) -> nn.Sequential:
-    """The perceptron with these parameters, in the order of its layers."""
-    layers = [m for pair in pairwise(sizes) for m in (nn.Linear(*pair), nn.ReLU())]
-    model = nn.Sequential(*layers[:-1])
-    model.load_state_dict(dict(zip(model.state_dict(), parameters.values(), strict=True)))
+def trained_network(result: TrialResult) -> nn.Sequential:
+    model = perceptron(result.trial.sizes)
+    model.load_state_dict(result.weights)
     return model
 
 
 def train_with_autograd(trial: Trial, dataset: Dataset) -> tuple[Named, dict[str, Named]]:
     """The same experiment as any PyTorch user would write it: parameters, and moments by name."""
-    initial = initial_parameters(trial)
-    model = network(trial.sizes, initial)
-    named = dict(zip(initial, model.parameters(), strict=True))
+    model = initial_network(trial)
+    named = dict(model.named_parameters())
     optimizer = OPTIMIZERS[trial.optimizer](named.values(), lr=trial.learning_rate)
     inputs = normalised(dataset.train_images)
     labels = torch.from_numpy(dataset.train_labels).long()
@@ -204,7 +199,7 @@ def test_edges_count_where_training_or_test_images_have_any(
     dataset = with_edges(small_dataset, in_train, in_test)
     [result] = train_group([trial], dataset, CPU)
     assert_agree(result, *train_with_autograd(trial, dataset))
-    logits = network(trial.sizes, result.weights)(normalised(dataset.test_images))
+    logits = trained_network(result)(normalised(dataset.test_images))
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(dataset.test_labels).long())
     assert result.history[-1].test_loss == pytest.approx(loss.item(), rel=1e-4)
 
@@ -212,7 +207,7 @@ def test_edges_count_where_training_or_test_images_have_any(
 def test_history_counts_what_the_network_does(trial: Trial, small_dataset: Dataset) -> None:
     still = replace(trial, learning_rate=1e-30, epochs=1)
     [result] = train_group([still], small_dataset, CPU)
-    model = network(trial.sizes, result.weights)
+    model = trained_network(result)
     [epoch] = result.history
     for images, labels, loss, accuracy in (
         (
