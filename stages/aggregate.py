@@ -26,8 +26,9 @@ from stages.analysis.theory import predict_scales, reference_stds
 from stages.core.dataset import MEAN, STD, read_dataset
 from stages.core.door import clear_exit, study_folder
 from stages.core.params import PARAMS_FILE, read_params
-from stages.core.records import PROBE_IMAGES, RECORD, Record, parse_record
-from stages.core.trial import NORMAL, sweep_trials
+from stages.core.records import INITIAL, PROBE_IMAGES, RECORD, WEIGHTS, Record, verify_result
+from stages.core.sums import VerifiedFolder
+from stages.core.trial import NORMAL, Trial, sweep_trials
 
 RAW, MODELS = Path("data/raw"), Path("data/models")
 BASELINE_COLUMNS = [field.name for field in fields(Baseline)]
@@ -40,7 +41,7 @@ def main() -> None:
     metrics = folder / METRICS
     trials = sweep_trials(params)
     folders = [folder / MODELS / trial.name for trial in trials]
-    records = [parse_record((folder / RECORD).read_bytes()) for folder in folders]
+    records = read_records(folder, trials)
     sweep = [record for record in records if record.initializer == NORMAL]
     points = accuracy_points(sweep, params.report.final_epochs)
     summary = summarize(points, sweep, params.report.final_epochs)
@@ -70,6 +71,23 @@ def main() -> None:
         write_csv(metrics / "distributions.csv", distribution_rows(folders, records))
         theory.result()
     print(*(f"{name} {value:.6g}" for name, value in summary.items()), sep="\n")
+
+
+def read_records(folder: Path, trials: Sequence[Trial]) -> list[Record]:
+    """The records of `trials`, held with their weights against what train wrote.
+
+    Raises InputError where a file is missing, altered or of another trial.
+    """
+    study = f" {folder / 'dvc.yaml'}" * (folder != Path())
+    models = VerifiedFolder(folder / MODELS, mended_by=f"dvc repro{study}")
+    records = []
+    for trial in trials:
+        files = {name: models.read(f"{trial.name}/{name}") for name in (RECORD, INITIAL, WEIGHTS)}
+        try:
+            records.append(verify_result(files, trial))
+        except ValueError as fault:
+            raise models.refusal(trial.name, str(fault)) from None
+    return records
 
 
 def write_theory(metrics: Path, sizes: tuple[int, ...], sweep: Sequence[Record]) -> None:

@@ -23,6 +23,7 @@ from stages.analysis.tables import (
 from stages.core.door import InputError, clear_exit
 from stages.core.files import write_atomically
 from stages.core.params import Params, read_params
+from stages.core.records import parse_json, parse_provenance
 from stages.core.trial import Provenance, sweep_sigmas
 from stages.figures.markdown import report
 
@@ -69,9 +70,11 @@ def read_evidence(results: Results, named: Sequence[Baseline]) -> list[str]:
 def read_provenances() -> dict[Provenance, int]:
     """The rows of provenance.json: where networks come from, and how many."""
     with readable(METRICS / "provenance.json") as path:
-        rows = json.loads(path.read_text())
-        trials = [row.pop("trials") for row in rows]
-        return dict(zip((Provenance(**row) for row in rows), trials, strict=True))
+        rows = parse_json(path.read_bytes())
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("is not a list of provenances")
+        trials = [int(row.pop("trials")) for row in rows]
+        return dict(zip(map(parse_provenance, rows), trials, strict=True))
 
 
 if __name__ == "__main__":

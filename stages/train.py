@@ -5,7 +5,6 @@ Finished trials come from the trial cache, only the others are trained.
 
 import json
 import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +15,8 @@ from stages.core.dataset import read_dataset
 from stages.core.door import InputError, clear_exit, study_folder, uncollected
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
+from stages.core.scratch import scratch_folder
+from stages.core.sums import sha256, write_sums
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.forkserver import warm_up
 
@@ -49,7 +50,7 @@ def main() -> None:
 
 def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
     """Print what of shorter or longer training the missing trials can and cannot use."""
-    starts = {trial: cache.start(trial) for trial in missing}
+    starts = {trial: cache.intact_start(trial) for trial in missing}
     for start, count in sorted(Counter(starts.values()).items()):
         if start:
             print(f"{count} of them go on from epoch {start}, where earlier training ended")
@@ -59,19 +60,22 @@ def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
 
 
 def write_models(entries: Iterable[tuple[str, dict[str, bytes] | None]], models: Path) -> None:
-    """Replace `models` by a folder for each trial, with its weights and its record.
+    """Replace `models` by a folder for each trial, with its weights and its record, and their sums.
 
     Raises InputError if an entry is None: the cache lost it since it was trained.
     """
-    models.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=models.parent, prefix=".models-") as scratch:
-        fresh = Path(scratch) / models.name
+    with scratch_folder(models.parent, f".{models.name}") as scratch:
+        fresh = scratch / models.name
+        fresh.mkdir()
+        sums = {}
         for name, files in entries:
             if files is None:
                 raise InputError(f"{name} vanished from the trial cache; run again")
-            (fresh / name).mkdir(parents=True)
+            (fresh / name).mkdir()
             for file in (INITIAL, WEIGHTS, RECORD):
                 (fresh / name / file).write_bytes(files[file])
+                sums[f"{name}/{file}"] = sha256(files[file])
+        write_sums(fresh, sums)
         shutil.rmtree(models, ignore_errors=True)
         fresh.rename(models)
 

@@ -8,12 +8,20 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.core.cache import cache_root
 from stages.core.door import InputError, clear_exit
-from stages.core.pruning import Entry, entries, remove, trials_of_all_revisions
+from stages.core.pruning import (
+    Entry,
+    entries,
+    litter,
+    remove_entry,
+    remove_litter,
+    size,
+    trials_of_all_revisions,
+)
 
 DAY = 24 * 60 * 60
 
@@ -22,10 +30,12 @@ def main() -> None:
     """Do what the command line says."""
     arguments = parse(sys.argv[1:])
     root = cache_root()
-    held = entries(root)
+    held, left = entries(root), litter(root)
     print(f"trial cache: {amount(held)}, in {root}")
+    if left:
+        print(f"left by interrupted runs: {megabytes(map(size, left))}; `clear` removes it")
     if arguments.action == "clear":
-        drop(held, root, arguments.yes)
+        drop(held, root, arguments.yes, and_litter=bool(left))
     elif arguments.action == "prune":
         drop(choose(held, arguments.older_than, arguments.unused), root, arguments.yes)
 
@@ -58,17 +68,20 @@ def choose(held: Sequence[Entry], older_than: float | None, unused: bool) -> lis
     return [entry for entry in held if time.time() - entry.last_used > older_than * DAY]
 
 
-def drop(chosen: Sequence[Entry], root: Path, yes: bool) -> None:
-    """Remove `chosen`, if the user agrees; entries that a run is training now stay."""
-    if not chosen:
+def drop(chosen: Sequence[Entry], root: Path, yes: bool, and_litter: bool = False) -> None:
+    """Remove `chosen`, if the user agrees; what a run is using now stays."""
+    if not chosen and not and_litter:
         print("nothing to remove")
         return
-    print(f"this would free {amount(chosen)}; what is needed later is trained again")
+    litter_too = " and what interrupted runs left" * and_litter
+    print(f"this would free {amount(chosen)}{litter_too}; what is needed later is trained again")
     if not yes and not agreed():
         print("nothing removed")
         return
-    removed = [entry for entry in chosen if remove(root, entry)]
-    print(f"removed {amount(removed)}")
+    removed = [entry for entry in chosen if remove_entry(root, entry)]
+    if and_litter:
+        remove_litter(root)
+    print(f"removed {amount(removed)}{litter_too}")
 
 
 def agreed() -> bool:
@@ -81,8 +94,13 @@ def agreed() -> bool:
 
 def amount(held: Sequence[Entry]) -> str:
     """Number and size of entries, for people."""
-    megabytes = sum(entry.size for entry in held) / 1e6
-    return f"{len(held)} trial{'s' * (len(held) != 1)}, {megabytes:.1f} MB"
+    sizes = [entry.size for entry in held]
+    return f"{len(held)} trial{'s' * (len(held) != 1)}, {megabytes(sizes)}"
+
+
+def megabytes(sizes: Iterable[int]) -> str:
+    """The sum of sizes in bytes, for people."""
+    return f"{sum(sizes) / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from stages.analysis.rows import baseline_row
 from stages.analysis.tables import write_csv, write_json
 from stages.core.dataset import Dataset, is_complete
 from stages.core.records import LayerRecord, ProbeRecord, Record
+from stages.core.sums import sha256, write_sums
 from stages.core.trial import Trial
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -98,6 +99,7 @@ def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
         images = getattr(small_dataset, f"{part}_images")
         write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
         write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(small_dataset, f"{part}_labels"))
+    write_sums(raw, {path.name: sha256(path.read_bytes()) for path in raw.iterdir()})
     return tmp_path
 
 

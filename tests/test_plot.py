@@ -64,7 +64,7 @@ def sweep(
                 for epoch in (1, 2)
                 for final in [accuracy(sigma, replicate)]
             ],
-            Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a"),
+            Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed"),
             probes_of(sigma, 2),
         )
         for replicate in range(replicates)

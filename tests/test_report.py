@@ -103,7 +103,7 @@ def test_the_report_tells_what_was_trained_and_where(workspace: Path) -> None:
     assert told == {"trials": 6, **provenance}
     [machine] = rows(report, "Machine and versions")
     assert machine[:4] == ["6", *(provenance[k] for k in ("device_model", "device", "torch"))]
-    assert machine[4:] == [f"`{provenance[what][:12]}`" for what in ("code", "data")]
+    assert machine[4:] == [f"`{provenance[what][:12]}`" for what in ("code", "data", "kernels")]
 
 
 def test_each_sigma_has_its_row(tmp_path: Path) -> None:

@@ -4,33 +4,66 @@ An entry is a folder <key>/<epochs> that appears whole, by one rename, or not at
 SHA-256 of each of its files, so that what was damaged later is noticed, and trained again.
 """
 
-import contextlib
-import hashlib
+import errno
 import json
 import os
-import shutil
+import re
+import stat
 import sys
-import tempfile
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
+from stages.core.door import InputError
+from stages.core.records import FILES, largest, parse_json, verify_files
+from stages.core.scratch import remove, scratch_folder, sweep
+from stages.core.sums import sha256
 from stages.core.trial import Provenance, Trial, trial_key
 
+EPOCHS = re.compile(r"[1-9][0-9]*", re.ASCII)
+"""The name of an entry."""
+
+SCRATCH = "unfinished"
+
 _MANIFEST = "manifest.json"
+_LARGEST_MANIFEST = 2**16
+
+_NO_FAULT_OF_THE_ENTRY = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def cache_root() -> Path:
-    """The folder of the trial cache of this checkout.
+    """The folder of the trial cache of this checkout, which may not be there yet.
 
-    DVC names the original checkout in DVC_ROOT, also where it runs an experiment in a temporary
-    copy of it, so that all experiments share one cache.
+    Raises InputError if something else has its name.
     """
-    return Path(os.environ.get("DVC_ROOT", ".")) / "data" / "cache"
+    root = _checkout() / "data" / "cache"
+    if os.path.lexists(root) and not root.is_dir():
+        raise InputError(f"{root} is not a folder, as the trial cache needs it; move it away")
+    return root
+
+
+def _checkout() -> Path:
+    """The folder that the current one is a temporary copy of, where DVC made it for an experiment.
+
+    All experiments then share one cache. DVC names its repository in DVC_ROOT and copies the git
+    repository around that, of which the current folder need not be the root. Elsewhere DVC_ROOT may
+    be of another project, one whose stage runs this one's.
+    """
+    here, repository = Path.cwd(), Path(os.environ.get("DVC_ROOT", "")).resolve()
+    experiments = repository / ".dvc" / "tmp" / "exps"
+    above = [*reversed(here.parents), here]
+    copies = [f for f in above if f.is_relative_to(experiments) and (f / ".git").exists()]
+    originals = [f for f in (repository, *repository.parents) if (f / ".git").exists()]
+    return originals[0] / here.relative_to(copies[0]) if copies and originals else Path()
 
 
 def key_lock(root: Path, key: str) -> BaseFileLock:
-    """The lock of the entries under a key. It falls free when its process dies."""
+    """The lock of the entries under a key, to be given back by `scratch.discard`.
+
+    It falls free when its process dies.
+    """
     locks = root / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     return FileLock(locks / f"{key}.lock", thread_local=False)
@@ -45,52 +78,63 @@ class TrialCache:
 
     @classmethod
     def of_checkout(cls, provenance: Provenance) -> "TrialCache":
-        """The cache of this checkout."""
-        return cls(cache_root(), provenance)
+        """The cache of this checkout, without what killed runs left unfinished in it."""
+        root = cache_root()
+        for place in scratch_places(root):
+            sweep(*place)
+        return cls(root, provenance)
 
     def find(self, trial: Trial) -> dict[str, bytes] | None:
         """The files of a trial, by name; None where there are none or they are damaged.
 
-        A damaged entry is reported on stderr and removed. The time of an entry is its last use.
+        A damaged entry is reported on stderr and removed; InputError where that is not allowed.
+        The time of an entry is its last use.
         """
         entry = self._entry(trial)
         try:
-            manifest = json.loads((entry / _MANIFEST).read_bytes())
-            files = {name: (entry / name).read_bytes() for name in manifest}
-            damaged = [name for name, digest in manifest.items() if digest != _sha256(files[name])]
-        except FileNotFoundError as missing:
-            if not entry.exists():
-                return None
-            damaged = [Path(missing.filename).name]
-        except (ValueError, AttributeError):
-            damaged = [_MANIFEST]
-        if damaged:
-            print(
-                f"trial cache: {entry} is damaged ({', '.join(damaged)}); it is trained again",
-                file=sys.stderr,
-            )
-            shutil.rmtree(entry, ignore_errors=True)
+            files = self._read(entry, trial)
+        except (OSError, ValueError) as fault:
+            if damaged := _in_the_way(entry, fault):
+                _report_and_remove(damaged, fault)
             return None
-        with contextlib.suppress(OSError):  # pruning goes by it; a read-only cache does without
+        with suppress(OSError):  # pruning goes by it; a read-only cache does without
             os.utime(entry)
         return files
 
     def lengths(self, trial: Trial) -> list[int]:
         """After how many epochs the training of this trial has been kept, whatever its own."""
-        return sorted(int(entry.name) for entry in self._entry(trial).parent.glob("[0-9]*"))
+        try:
+            names = [path.name for path in self._entry(trial).parent.iterdir()]
+        except OSError:
+            return []
+        return sorted(int(name) for name in names if EPOCHS.fullmatch(name))
 
     def start(self, trial: Trial) -> int:
         """The epoch after which the training of this trial can begin: the last kept, or 0."""
         return max((n for n in self.lengths(trial) if n < trial.epochs), default=0)
 
+    def intact_start(self, trial: Trial) -> int:
+        """As `start`, once what is damaged of shorter trainings is reported and removed."""
+        for epochs in reversed(self.lengths(trial)):
+            if epochs < trial.epochs and self.find(replace(trial, epochs=epochs)) is not None:
+                return epochs
+        return 0
+
     def store(self, trial: Trial, files: dict[str, bytes]) -> None:
-        """Add the files of a trial; where another process was first, its equal entry stays."""
+        """Add the files of a trial; where another process was first, its equal entry stays.
+
+        Raises InputError if these are not files of `trial`: its key would then be a lie.
+        """
+        try:
+            verify_files(files, trial, self._provenance)
+        except ValueError as fault:
+            raise InputError(f"what came back for {trial.start} is not stored: {fault}") from None
         entry = self._entry(trial)
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._root, prefix="unfinished-") as scratch:
-            fresh = Path(scratch) / "entry"
+        with scratch_folder(self._root, SCRATCH) as scratch:
+            fresh = scratch / "entry"
             fresh.mkdir()
-            manifest = {name: _sha256(content) for name, content in files.items()}
+            manifest = {name: sha256(content) for name, content in files.items()}
             for name, content in {**files, _MANIFEST: json.dumps(manifest).encode()}.items():
                 _write_durably(fresh / name, content)
             try:
@@ -100,16 +144,72 @@ class TrialCache:
                     raise
 
     def lock(self, trial: Trial) -> BaseFileLock:
-        """The lock of a trial: who holds it trains it."""
-        return key_lock(self._root, trial_key(trial, self._provenance))
+        """The lock of a trial: who holds it trains it.
+
+        Raises PermissionError where the trial could not be stored.
+        """
+        entry = self._entry(trial)
+        folder = next(folder for folder in entry.parents if os.access(folder, os.F_OK))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return key_lock(self._root, entry.parent.name)
 
     def _entry(self, trial: Trial) -> Path:
         key = trial_key(trial, self._provenance)
         return self._root / key[:2] / key / str(trial.epochs)
 
+    def _read(self, entry: Path, trial: Trial) -> dict[str, bytes]:
+        """The files of an entry; ValueError, or OSError, if they are not sound and of `trial`."""
+        manifest = parse_json(_read_file(entry / _MANIFEST, _LARGEST_MANIFEST))
+        if not isinstance(manifest, dict) or manifest.keys() != set(FILES):
+            raise ValueError(f"{_MANIFEST} does not name the files of a trial")
+        files = {name: _read_file(entry / name, largest(name, trial)) for name in FILES}
+        for name, content in files.items():
+            if manifest[name] != sha256(content):
+                raise ValueError(f"{name} has another SHA-256")
+        verify_files(files, trial, self._provenance)
+        return files
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+
+def scratch_places(root: Path) -> list[tuple[Path, str]]:
+    """Where in the cache at `root`, and under which prefix, killed runs may leave something."""
+    return [(root, SCRATCH), (root / "locks", "")]
+
+
+def _in_the_way(entry: Path, fault: OSError | ValueError) -> Path | None:
+    """What of an entry's path has to go after reading it failed; None where nothing is there.
+
+    Raises `fault` where that is not of the entry, but of this process or machine.
+    """
+    if isinstance(fault, OSError) and fault.errno in _NO_FAULT_OF_THE_ENTRY:
+        raise fault
+    for folder in (entry.parent.parent, entry.parent):
+        if os.path.lexists(folder) and not folder.is_dir():
+            return folder
+    missing = isinstance(fault, FileNotFoundError) and not os.path.lexists(entry)
+    return None if missing else entry
+
+
+def _report_and_remove(damaged: Path, fault: OSError | ValueError) -> None:
+    reason = str(fault)
+    if isinstance(fault, OSError):
+        reason = f"{Path(str(fault.filename)).name}: {fault.strerror}"
+    try:
+        remove(damaged)
+    except OSError as error:
+        raise InputError(
+            f"trial cache: {damaged} is damaged ({reason}) and cannot be removed "
+            f"({error.strerror}); remove it by hand"
+        ) from None
+    print(f"trial cache: {damaged} is damaged ({reason}); it is trained again", file=sys.stderr)
+
+
+def _read_file(path: Path, limit: int) -> bytes:
+    """The content of a regular file of at most `limit` bytes."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+        raise ValueError(f"{path.name} is not a file of at most {limit:,} bytes")
+    return path.read_bytes()
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """MNIST as four NumPy arrays.
 
 `verify` holds a raw IDX file against its published size and SHA-256; `read_dataset` parses the four
-files. Only the standard library and NumPy are imported, so that reading costs no start-up time.
+files. Neither imports torch, so that reading costs no start-up time.
 """
 
 import hashlib
@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stages.core.sums import VerifiedFolder
 
 MEAN: Final = 0.1307
 """Mean pixel of the training images, on the scale 0 to 1."""
@@ -105,37 +107,37 @@ def is_complete(folder: Path) -> bool:
 
 
 def read_dataset(raw_dir: Path) -> Dataset:
-    """Read the four IDX files in `raw_dir`.
+    """Read the four IDX files in `raw_dir`, each held against its sum beside them.
 
-    Raises ValueError (one line) on a malformed file, OSError on one that cannot be read.
+    Raises InputError on one that is missing, altered or malformed.
     """
-    return Dataset(*_read_split(raw_dir, "train"), *_read_split(raw_dir, "t10k"))
+    raw = VerifiedFolder(raw_dir)
+    return Dataset(*_read_split(raw, "train"), *_read_split(raw, "t10k"))
 
 
-def _read_split(raw_dir: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _read_split(raw: VerifiedFolder, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images uint8 [n, 784] and labels uint8 [n] of the split called "train" or "t10k"."""
-    images_path = raw_dir / f"{split}-images-idx3-ubyte"
-    labels_path = raw_dir / f"{split}-labels-idx1-ubyte"
-    images = _read_idx(images_path, dimensions=3)
-    labels = _read_idx(labels_path, dimensions=1)
+    images_name, labels_name = f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"
+    images = _read_idx(raw, images_name, dimensions=3)
+    labels = _read_idx(raw, labels_name, dimensions=1)
     if images.shape[1:] != IMAGE_SHAPE:
-        raise ValueError(f"{images_path}: images of {images.shape[1:]} pixels, not {IMAGE_SHAPE}")
+        raise raw.refusal(images_name, f"images of {images.shape[1:]} pixels, not {IMAGE_SHAPE}")
     if len(images) != len(labels):
-        raise ValueError(f"{labels_path}: {len(labels)} labels for {len(images)} images")
+        raise raw.refusal(labels_name, f"{len(labels)} labels for {len(images)} images")
     if (labels >= CLASSES).any():
-        raise ValueError(f"{labels_path}: label {labels.max()} is not a digit")
+        raise raw.refusal(labels_name, f"label {labels.max()} is not a digit")
     return images.reshape(-1, math.prod(IMAGE_SHAPE)), labels
 
 
-def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+def _read_idx(raw: VerifiedFolder, name: str, dimensions: int) -> NDArray[np.uint8]:
     """Parse an IDX file: 0, 0, element type, rank, a big-endian uint32 per axis, then the bytes."""
-    content = np.fromfile(path, dtype=np.uint8)
+    content = np.frombuffer(bytearray(raw.read(name)), dtype=np.uint8)  # writable, as torch wants
     header = 4 + 4 * dimensions
     if content[:4].tolist() != [0, 0, IDX_UNSIGNED_BYTE, dimensions]:
-        raise ValueError(f"{path}: not an IDX file of unsigned bytes of rank {dimensions}")
+        raise raw.refusal(name, f"not an IDX file of unsigned bytes of rank {dimensions}")
     if content.size < header:
-        raise ValueError(f"{path}: header of {content.size} bytes instead of {header}")
+        raise raw.refusal(name, f"header of {content.size} bytes instead of {header}")
     shape: list[int] = content[4:header].view(">u4").tolist()
     if content.size - header != math.prod(shape):
-        raise ValueError(f"{path}: {content.size - header:,} bytes of data for the shape {shape}")
+        raise raw.refusal(name, f"{content.size - header:,} bytes of data for the shape {shape}")
     return content[header:].reshape(shape)

@@ -1,12 +1,13 @@
 """Files that appear whole or not at all."""
 
-import os
 from pathlib import Path
+
+from stages.core.scratch import scratch_folder
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Write `text` as UTF-8, so that a reader finds the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    with scratch_folder(path.parent, f".{path.name}") as scratch:
+        unfinished = scratch / path.name
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)

@@ -7,12 +7,13 @@ weights and biases lie in it, views the vector as layers, and splits it into nam
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from stages.core.tensors import parameter_shapes
 
 ALIGNMENT = 16
 """Floats in a cache line, and in an AVX-512 register.
@@ -71,14 +72,10 @@ class Layout:
     @cached_property
     def _segments(self) -> list[_Segment]:
         segments: list[_Segment] = []
-        pairs = zip(pairwise(self.sizes), pairwise(self.stored_sizes), strict=True)
-        for number, ((fan_in, fan_out), (stored_in, stored_out)) in enumerate(pairs, start=1):
-            for name, shape, stored_shape in (
-                ("weight", (fan_out, fan_in), (stored_out, stored_in)),
-                ("bias", (fan_out,), (stored_out,)),
-            ):
-                start = segments[-1].start + segments[-1].stored if segments else 0
-                segments.append(_Segment(f"fc{number}.{name}", shape, stored_shape, start))
+        shapes, stored = parameter_shapes(self.sizes), parameter_shapes(self.stored_sizes)
+        for name, shape in shapes.items():
+            start = segments[-1].start + segments[-1].stored if segments else 0
+            segments.append(_Segment(name, shape, stored[name], start))
         return segments
 
     def layers(self, flat: Tensor) -> list[Layer]:

@@ -1,26 +1,26 @@
 """What the trial cache holds, who uses it, and how entries leave it."""
 
-import json
+import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from filelock import Timeout
 from pydantic import ValidationError
 
-from stages.core.cache import key_lock
+from stages.core.cache import EPOCHS, SCRATCH, key_lock, scratch_places
 from stages.core.params import PARAMS_FILE, Params
-from stages.core.records import RECORD
+from stages.core.records import RECORD, parse_trial
+from stages.core.scratch import discard, leftovers, remove, scratch_folder, sweep
 from stages.core.trial import Trial, sweep_trials
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One finished trial in the cache."""
+    """One finished trial in the cache, or what lies damaged in its place."""
 
     path: Path
     size: int  # bytes
@@ -30,26 +30,54 @@ class Entry:
     def trial(self) -> Trial | None:
         """None where other versions of this code wrote it, or it is damaged."""
         try:
-            fields: dict[str, Any] = json.loads((self.path / RECORD).read_bytes())["trial"]
-            return Trial(**{**fields, "sizes": tuple(fields["sizes"])})
-        except (OSError, ValueError, TypeError, KeyError):
+            return parse_trial((self.path / RECORD).read_bytes())
+        except (OSError, ValueError):
             return None
 
 
 def entries(root: Path) -> list[Entry]:
     """All entries under `root`, in no order."""
-    return [_entry(path) for path in root.glob("??/*/[0-9]*")]
+    paths = (path for path in root.glob("??/*/*") if EPOCHS.fullmatch(path.name))
+    return [Entry(path, size(path), path.lstat().st_mtime) for path in paths]
 
 
-def remove(root: Path, entry: Entry) -> bool:
+def remove_entry(root: Path, entry: Entry) -> bool:
     """Remove an entry, whole or not at all; False where a run is just training its trial."""
     lock = key_lock(root, entry.path.parent.name)
     try:
-        with lock.acquire(blocking=False), tempfile.TemporaryDirectory(dir=root) as scratch:
-            entry.path.rename(Path(scratch) / "entry")
+        lock.acquire(blocking=False)
     except Timeout:
         return False
+    try:
+        with scratch_folder(root, SCRATCH) as scratch, suppress(FileNotFoundError):
+            entry.path.rename(scratch / "entry")
+        with suppress(OSError):  # others of its key are left
+            entry.path.parent.rmdir()
+    finally:
+        discard(lock)
     return True
+
+
+def litter(root: Path) -> list[Path]:
+    """What killed runs left in the cache at `root` and beside it, and what is no part of it.
+
+    Nothing that a living process uses is among it.
+    """
+    return _strays(root) + [path for place in _places(root) for path in leftovers(*place)]
+
+
+def remove_litter(root: Path) -> None:
+    """Remove what `litter` finds; raises OSError where that is not allowed."""
+    for path in _strays(root):
+        remove(path)
+    for place in _places(root):
+        sweep(*place)
+
+
+def size(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder; links are not followed."""
+    paths = [path] if path.is_symlink() or not path.is_dir() else path.rglob("*")
+    return sum(_size(file) for file in paths)
 
 
 def trials_of_all_revisions(checkout: Path) -> set[Trial]:
@@ -62,9 +90,30 @@ def trials_of_all_revisions(checkout: Path) -> set[Trial]:
     return {trial for params in sweeps for trial in sweep_trials(params)}
 
 
-def _entry(path: Path) -> Entry:
-    size = sum(file.stat().st_size for file in path.iterdir())
-    return Entry(path, size, path.stat().st_mtime)
+def _strays(root: Path) -> list[Path]:
+    """What no run would look at: neither entries nor the folders of entries."""
+    above = [path for depth in ("??", "??/*") for path in root.glob(depth) if not path.is_dir()]
+    beside = [path for path in root.glob("??/*/*") if not EPOCHS.fullmatch(path.name)]
+    return [*above, *beside, *root.glob("tmp????????")]  # the last from prune in earlier versions
+
+
+def _places(root: Path) -> Iterator[tuple[Path, str]]:
+    """Where killed runs may leave something, and under which prefix."""
+    yield from scratch_places(root)
+    checkout = root.parents[1]
+    for folder in (checkout, *checkout.glob("studies/*")):
+        yield folder / "data", ".models"
+        yield folder / "data", ".raw"
+        yield folder / "metrics", ".report.md"
+
+
+def _size(path: Path) -> int:
+    """0 where it is no file, or none any more."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return 0
+    return 0 if stat.S_ISDIR(status.st_mode) else status.st_size
 
 
 def _parsed(text: bytes) -> Params | None:

@@ -51,9 +51,10 @@ class Provenance:
 
     torch: str  # version
     device: str  # "cpu" or "cuda"
-    device_model: str  # matrix kernels, and with them roundings, are chosen by it
+    device_model: str
     code: str  # fingerprint of the source that computes a trial
     data: str  # digest of the images and labels
+    kernels: str  # digest of what a rehearsal trains: what else decides how numbers are rounded
 
 
 def sweep_trials(params: "Params") -> list[Trial]:

@@ -6,6 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from stages.core.tensors import MOMENTS
+
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-8
 MOMENTUM = 0.9
@@ -17,10 +19,7 @@ class Adam:
     def __init__(self, parameters: Tensor, gradients: Tensor, learning_rate: float) -> None:
         self._parameters, self._gradients = parameters, gradients
         self._learning_rate = learning_rate
-        self.moments = {
-            "exp_avg": torch.zeros_like(parameters),
-            "exp_avg_sq": torch.zeros_like(parameters),
-        }
+        self.moments = {name: torch.zeros_like(parameters) for name in MOMENTS["adam"]}
         self.steps = torch.zeros((), device=parameters.device)
 
     def step(self) -> None:
@@ -51,7 +50,8 @@ class GradientDescent:
     ) -> None:
         self._parameters, self._gradients = parameters, gradients
         self._learning_rate, self._momentum = learning_rate, momentum
-        self.moments = {"momentum_buffer": torch.zeros_like(parameters)} if momentum else {}
+        kind = "momentum" if momentum else "sgd"
+        self.moments = {name: torch.zeros_like(parameters) for name in MOMENTS[kind]}
         self.steps = torch.zeros((), device=parameters.device)
 
     def step(self) -> None:

@@ -8,13 +8,14 @@ from types import ModuleType
 
 import torch
 
-from stages.core import dataset, initializers, network, seeding
+from stages.core import dataset, initializers, network, seeding, tensors
 from stages.core.trial import Provenance
 from stages.engine import batches, black_pixels, cuda, networks, optimizers, probe, trainer
 from stages.engine.device import device_model
+from stages.engine.rehearsal import rehearse
 
 _COMPUTE_A_TRIAL = (
-    *(dataset, initializers, network, seeding),
+    *(dataset, initializers, network, seeding, tensors),
     *(batches, black_pixels, cuda, networks, optimizers, probe, trainer),
 )
 
@@ -37,4 +38,5 @@ def provenance_of(data: str, device: torch.device) -> Provenance:
         device_model=device_model(device),
         code=FINGERPRINT,
         data=data,
+        kernels=rehearse(device),
     )

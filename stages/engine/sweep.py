@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from filelock import BaseFileLock, Timeout
 
 from stages.core.cache import TrialCache
+from stages.core.door import InputError
+from stages.core.scratch import discard
 from stages.core.trial import Trial
 from stages.engine.plan import LARGEST_GROUP, Group, plan_groups
 from stages.engine.pool import Pool
@@ -24,7 +26,8 @@ _POLL_SECONDS = 0.2
 def train_trials(trials: Sequence[Trial], cache: TrialCache, pool: Pool) -> None:
     """Bring `trials` into the cache, trained by the pool or by another run at the same time.
 
-    Raises what the pool raises, OSError if the cache cannot be written.
+    Raises what the pool raises, InputError if what it answers is not what was asked for, OSError if
+    the cache cannot be written.
     """
     with Progress(trials) as progress:
         _Sweep(cache, pool, progress).run(trials)
@@ -39,7 +42,7 @@ class _Claim:
 
     def release(self) -> None:
         for lock in self.locks:
-            lock.release()
+            discard(lock)
 
 
 @dataclass
@@ -83,7 +86,7 @@ class _Sweep:
                 self.busy.append(trial)
                 continue
             if self.cache.find(trial):
-                lock.release()
+                discard(lock)
                 found.append(trial)
             else:
                 claim.trials.append(trial)
@@ -110,6 +113,8 @@ class _Sweep:
         self.progress.epochs_ended(self.pool.ended_epochs())
         for future in done:
             claim, results = self.running[future], future.result()
+            if not isinstance(results, list) or len(results) != len(claim.trials):
+                raise InputError("a training process did not answer with a result for each trial")
             for trial, files in zip(claim.trials, results, strict=True):
                 self.cache.store(trial, files)
             self.running.pop(future).release()

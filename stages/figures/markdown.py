@@ -1,6 +1,7 @@
 """The report as Markdown: what was run, pictures, findings, numbers, and how to run it again."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -115,15 +116,25 @@ def number_table(results: Results) -> str:
 def machine(networks: Mapping[Provenance, int]) -> list[str]:
     """Where the networks come from, and a warning if not all come from the same."""
     rows = [
-        [f"{count}", p.device_model, p.device, p.torch, f"`{p.code[:12]}`", f"`{p.data[:12]}`"]
+        [
+            f"{count}",
+            *map(plain, (p.device_model, p.device, p.torch)),
+            *(f"`{plain(digest[:12])}`" for digest in (p.code, p.data, p.kernels)),
+        ]
         for p, count in networks.items()
     ]
-    header = ["networks", "processor", "device", "torch", "training code", "data"]
+    header = ["networks", "processor", "device", "torch", "training code", "data", "rounding"]
     mixed = [
         f"The networks come from {len(rows)} different combinations of machine, versions, code and "
         "data: differences between them need not come from σ."
     ]
     return [*(mixed if len(rows) > 1 else []), table(header, rows)]
+
+
+def plain(text: str) -> str:
+    """Text of other programs as Markdown and HTML that shows it and means nothing else."""
+    one_line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return re.sub(r"[\\`*_\[\]<>&|~!$:]", lambda match: f"&#{ord(match[0])};", one_line)
 
 
 def command(params: Params) -> str:

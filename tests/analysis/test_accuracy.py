@@ -18,7 +18,7 @@ def record(
         EpochRecord(epoch, loss, accuracy / 2, loss, accuracy)
         for epoch, accuracy in enumerate(accuracies, 1)
     ]
-    provenance = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
+    provenance = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
     return Record(NORMAL, sigma, replicate, diverged, 1.0, history, provenance, [])
 
 

@@ -14,7 +14,7 @@ from stages.core.records import EpochRecord, Record
 from stages.core.trial import NORMAL, Provenance
 from tests.conftest import probes_of
 
-PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
+PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
 
 
 def record(

@@ -13,7 +13,7 @@ from stages.core.cache import TrialCache
 from stages.core.trial import Provenance, Trial
 from tests.conftest import REPOSITORY
 
-PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
+PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
 FILES = {"weights.safetensors": b"weights" * 1000, "trial.json": b"{}"}
 
 

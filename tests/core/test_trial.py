@@ -10,7 +10,7 @@ import pytest
 from stages.core.params import Params, read_params
 from stages.core.trial import Provenance, Trial, sweep_sigmas, sweep_trials, trial_key
 
-PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
+PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from stages.engine.results import TrialResult
 from stages.engine.trainer import train_group
 
 CPU = torch.device("cpu")
-PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a")
+PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
 OPTIMIZERS: dict[str, Any] = {
     "adam": torch.optim.Adam,
     "sgd": torch.optim.SGD,

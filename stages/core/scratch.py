@@ -1,0 +1,105 @@
+"""Scratch folders, and what killed processes left of them.
+
+A scratch folder lies beside what it becomes part of by a rename. The lock beside it is held as long
+as its process lives, and taken before the folder is made: one whose lock is free or missing is
+nobody's, and may be removed.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+
+from filelock import BaseFileLock, FileLock
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """An empty folder in `parent`, called `prefix` and more; it is removed at the end.
+
+    What dead processes left there under `prefix` is removed first.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    sweep(parent, prefix)
+    folder = parent / f"{prefix}-{token_hex(4)}"
+    lock = _lock_of(folder)
+    lock.acquire()
+    try:
+        folder.mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        discard(lock)
+
+
+def leftovers(parent: Path, prefix: str) -> list[Path]:
+    """What dead processes left in `parent` under `prefix`, the locks included."""
+    return [
+        path
+        for name in _names(parent, prefix)
+        for path in (name, _lock_file(name))
+        if os.path.lexists(path) and not _is_held(name)
+    ]
+
+
+def sweep(parent: Path, prefix: str) -> None:
+    """Remove what dead processes left in `parent` under `prefix`, as far as that is allowed."""
+    for name in _names(parent, prefix):
+        lock = _lock_of(name)
+        with suppress(OSError):  # also a Timeout: the lock is held
+            lock.acquire(blocking=False)
+            try:
+                remove(name)
+            finally:
+                discard(lock)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all it holds, if it is there.
+
+    Raises OSError if it cannot be removed.
+    """
+    with suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            with suppress(PermissionError):
+                path.chmod(0o700)  # an unreadable folder of our own can be removed, too
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def discard(lock: BaseFileLock) -> None:
+    """Release a lock and remove its file; a process that waits for it makes a new one."""
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
+
+
+def _names(parent: Path, prefix: str) -> list[Path]:
+    """Scratch folders under `prefix`, also those of which only the lock is there."""
+    found = [path.name.removesuffix(_LOCK) for path in parent.iterdir()] if parent.is_dir() else []
+    of_prefix = re.compile(rf"{re.escape(prefix)}([-.].*)?" if prefix else ".*")
+    return [parent / name for name in sorted(set(filter(of_prefix.fullmatch, found)))]
+
+
+def _lock_file(name: Path) -> Path:
+    return name.with_name(name.name + _LOCK)
+
+
+def _lock_of(name: Path) -> FileLock:
+    return FileLock(_lock_file(name), thread_local=False)
+
+
+def _is_held(name: Path) -> bool:
+    """Whether a living process holds the lock; also where that cannot be told."""
+    if not _lock_file(name).exists():
+        return False
+    try:
+        with _lock_of(name).acquire(blocking=False):
+            return False
+    except OSError:
+        return True

@@ -1,0 +1,71 @@
+"""A few steps of training on made-up images, and the digest of what comes out.
+
+Which kernels multiply matrices is decided by the processor, but also by variables of the
+environment (MKL_CBWR, ATEN_CPU_CAPABILITY) and by libraries that no version of torch tells of. All
+of them round in their own way, and so this digest is another.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from stages.core.dataset import CLASSES, Dataset
+from stages.core.trial import NORMAL, Trial
+from stages.engine.results import TrialResult
+from stages.engine.trainer import train_group
+
+_IMAGES = 80
+"""A batch of 64 and a short one."""
+_PIXELS, _BLACK = 784, 65
+"""As many are black as in MNIST, so that matrices have the shapes that they have there."""
+
+
+def rehearse(device: torch.device) -> str:
+    """SHA-256 (hexadecimal) of what this process trains on `device`.
+
+    In a thread of its own, since how denormal numbers are treated is a setting of each thread.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_digest, device).result()
+
+
+def _digest(device: torch.device) -> str:
+    hasher, dataset = hashlib.sha256(), _dataset()
+    for group in _groups():
+        for result in train_group(group, dataset, device):
+            for part in _parts(result):
+                hasher.update(part)
+    return hasher.hexdigest()
+
+
+def _dataset() -> Dataset:
+    """Images of a fixed pattern."""
+    ink = np.arange(_IMAGES * _PIXELS, dtype=np.uint32).reshape(_IMAGES, _PIXELS)
+    images = (ink * 2_654_435_761 >> 24).astype(np.uint8)
+    images[:, :_BLACK] = 0
+    labels = (np.arange(_IMAGES) % CLASSES).astype(np.uint8)
+    return Dataset(images, labels, images, labels)
+
+
+def _groups() -> Iterator[list[Trial]]:
+    """A full group of the usual network, and single ones of other shapes and optimisers."""
+    usual = (_PIXELS, 128, 64, CLASSES)
+    yield [_trial(usual, "adam", sigma) for sigma in (0.001, 0.03, 0.1, 1.0)]
+    yield [_trial((_PIXELS, 100, CLASSES), "sgd")]
+    yield [_trial((_PIXELS, 32, 32, CLASSES), "momentum")]
+
+
+def _trial(sizes: tuple[int, ...], optimizer: str, sigma: float | None = None) -> Trial:
+    initializer = "orthogonal" if sigma is None else NORMAL
+    return Trial(sizes, initializer, sigma, optimizer, 0.01, 64, epochs=1, seed=0, replicate=0)
+
+
+def _parts(result: TrialResult) -> Iterator[bytes]:
+    """All that is computed, times left out."""
+    for tensors in (result.initial, result.weights, *result.moments.values()):
+        for tensor in tensors.values():
+            yield tensor.numpy().tobytes()
+    yield repr((result.history, result.probes)).encode()
