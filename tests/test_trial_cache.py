@@ -84,6 +84,49 @@ def test_a_trial_that_is_just_trained_stays(trained: Path) -> None:
     assert entries(trained) == [entry]
 
 
+def test_what_killed_runs_left_is_counted_and_cleared(workspace: Path) -> None:
+    places = (
+        "data/cache/unfinished-abc",
+        "data/.models-abc",
+        "data/.raw-abc",
+        "data/cache/ab/k/1x",
+    )
+    for place in places:
+        (workspace / place).mkdir(parents=True)
+        (workspace / place / "file").write_bytes(bytes(300_000))
+    (workspace / "metrics").mkdir()
+    (workspace / "metrics" / ".report.md.4711").write_bytes(bytes(300_000))
+    assert "left by interrupted runs: 1.5 MB" in trial_cache(workspace)
+    assert "nothing removed" in trial_cache(workspace, "clear", answer="n\n")
+    assert all((workspace / place).exists() for place in places)
+    assert "and what interrupted runs left" in trial_cache(workspace, "clear", "--yes")
+    assert [
+        path for path in workspace.rglob("*") if path.is_file() and path.parent.name != "raw"
+    ] == []
+    assert "left by" not in trial_cache(workspace)
+
+
+def test_a_cache_full_of_damage_can_be_measured_pruned_and_cleared(workspace: Path) -> None:
+    cache = workspace / "data" / "cache"
+    (cache / "00" / "k").mkdir(parents=True)
+    (cache / "00" / "k" / "1").write_text("a file")
+    (cache / "00" / "k" / "2").symlink_to("nowhere")
+    (cache / "00" / "k" / "3" / "trial.json").mkdir(parents=True)
+    (cache / "00" / "k" / "4").mkdir()
+    (cache / "00" / "k" / "4" / "trial.json").write_text("[" * 100_000)
+    (cache / "00" / "k" / "5").mkdir()
+    (cache / "00" / "k" / "5" / "trial.json").write_text('{"trial": {"sizes": [[1]]}}')
+    (cache / "00" / "file").write_text("a key")
+    (cache / "01").write_text("a prefix")
+    write_params(workspace)
+    git(workspace, "init", "-q")
+    assert "5 trials" in trial_cache(workspace)
+    assert "nothing to remove" in trial_cache(workspace, "prune", "--older-than", "30", "--yes")
+    assert "removed 5 trials" in trial_cache(workspace, "prune", "--unused", "--yes")
+    trial_cache(workspace, "clear", "--yes")
+    assert [path for path in cache.rglob("*") if not path.is_dir()] == []
+
+
 def test_prune_needs_to_know_what_experiments_use(workspace: Path) -> None:
     (workspace / "data" / "cache" / "ab" / "abc" / "2").mkdir(parents=True)
     failed = subprocess.run(

@@ -1,20 +1,35 @@
 """The trial cache: whole entries or none, damage noticed, locks that die with their process."""
 
+import json
+import os
 import pickle
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from filelock import Timeout
+from safetensors.numpy import save
 
 from stages.core.cache import TrialCache
+from stages.core.door import InputError
+from stages.core.pruning import entries, litter, remove_entry, remove_litter
+from stages.core.records import FILES, INITIAL, OPTIMIZER, RECORD, WEIGHTS
+from stages.core.tensors import moment_shapes, parameter_shapes
 from stages.core.trial import Provenance, Trial
 from tests.conftest import REPOSITORY
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
-FILES = {"weights.safetensors": b"weights" * 1000, "trial.json": b"{}"}
+
+
+@pytest.fixture
+def trial(trial: Trial) -> Trial:
+    """A network of few bytes."""
+    return replace(trial, sizes=(6, 4, 3))
 
 
 @pytest.fixture
@@ -22,58 +37,321 @@ def cache(tmp_path: Path) -> TrialCache:
     return TrialCache(tmp_path, PROVENANCE)
 
 
-def entry_files(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if path.is_file() and "locks" not in path.parts]
+def record_of(trial: Trial, provenance: Provenance = PROVENANCE) -> dict[str, Any]:
+    scores = dict.fromkeys(("train_loss", "train_accuracy", "test_loss", "test_accuracy"), 0.5)
+    names = ("activation_rms", "gradient_norm", "dead_units", "movement")
+    layers = [dict.fromkeys(names, 0.5)] * (len(trial.sizes) - 1)
+    return {
+        "trial": asdict(trial),
+        "provenance": asdict(provenance),
+        "diverged": False,
+        "train_seconds": 1.5,
+        "history": [{"epoch": epoch, **scores} for epoch in range(1, trial.epochs + 1)],
+        "probes": [
+            {"epoch": epoch, "loss": None, "layers": layers} for epoch in range(trial.epochs + 1)
+        ],
+    }
+
+
+def files_of(trial: Trial) -> dict[str, bytes]:
+    """The files that training it would give, were all numbers the same."""
+    parameters = parameter_shapes(trial.sizes)
+    moments = moment_shapes(trial.sizes, trial.optimizer)
+    named = {INITIAL: parameters, WEIGHTS: parameters, OPTIMIZER: moments}
+    return {
+        **{
+            name: save({key: np.ones(shape, np.float32) for key, shape in shapes.items()})
+            for name, shapes in named.items()
+        },
+        RECORD: json.dumps(record_of(trial)).encode(),
+    }
+
+
+def left(root: Path) -> list[Path]:
+    """All but the folders."""
+    return [path for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
+
+
+def entry_of(root: Path) -> Path:
+    [entry] = root.glob("??/*/*")
+    return entry
 
 
 def test_what_was_stored_is_found(cache: TrialCache, trial: Trial) -> None:
     assert cache.find(trial) is None
-    cache.store(trial, FILES)
-    assert cache.find(trial) == FILES
+    cache.store(trial, files_of(trial))
+    assert cache.find(trial) == files_of(trial)
     assert cache.find(replace(trial, sigma=0.051)) is None
 
 
 def test_training_can_begin_at_the_longest_that_is_shorter(cache: TrialCache, trial: Trial) -> None:
     for epochs in (3, 8, 12):
-        cache.store(replace(trial, epochs=epochs), FILES)
+        cache.store(replace(trial, epochs=epochs), files_of(replace(trial, epochs=epochs)))
     starts = [cache.start(replace(trial, epochs=epochs)) for epochs in (2, 3, 4, 10, 20)]
     assert starts == [0, 0, 3, 8, 12]
     assert cache.start(replace(trial, seed=1, epochs=20)) == 0
 
 
-@pytest.mark.parametrize("which", range(3))
-@pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
-def test_a_damaged_entry_is_reported_and_gone(
-    tmp_path: Path, trial: Trial, capsys: pytest.CaptureFixture[str], which: int, damage: str
+def test_a_damaged_start_is_passed_over(tmp_path: Path, cache: TrialCache, trial: Trial) -> None:
+    for epochs in (3, 8):
+        cache.store(replace(trial, epochs=epochs), files_of(replace(trial, epochs=epochs)))
+    [weights] = tmp_path.glob("??/*/8/weights.safetensors")
+    weights.write_bytes(b"")
+    assert cache.intact_start(replace(trial, epochs=20)) == 3
+    assert cache.start(replace(trial, epochs=20)) == 3
+
+
+def flip(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def empty_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def folder_of_files(path: Path) -> None:
+    empty_folder(path)
+    (path / "more").write_text("inside")
+
+
+def dangling_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def endless(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path: Path) -> None:
+    os.truncate(path, 2**40)
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [flip, truncate, Path.unlink, empty_folder, folder_of_files, dangling_link, endless, sparse],
+)
+def test_a_damaged_file_is_reported_and_its_entry_gone(
+    tmp_path: Path,
+    trial: Trial,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    damage: Callable[[Path], None],
 ) -> None:
     cache = TrialCache(tmp_path, PROVENANCE)
-    cache.store(trial, FILES)
-    victim = sorted(entry_files(tmp_path))[which]
-    content = victim.read_bytes()
-    if damage == "flip":
-        victim.write_bytes(bytes([content[0] ^ 1]) + content[1:])
-    elif damage == "truncate":
-        victim.write_bytes(content[: len(content) // 2])
-    else:
-        victim.unlink()
+    cache.store(trial, files_of(trial))
+    damage(entry_of(tmp_path) / name)
+    assert_reported_and_replaced(cache, trial, capsys)
+
+
+MANIFESTS = {
+    "empty": "{}",
+    "null": "null",
+    "a list": '["trial.json"]',
+    "deep": "[" * 100_000,
+    "long": '"' + "x" * 2**20 + '"',
+    "not text": "\udcff",
+    "names a file outside": '{"../x": "0"}',
+    "lacks files": '{"trial.json": "0"}',
+    "digests are lists": json.dumps({name: [] for name in FILES}),
+}
+
+
+@pytest.mark.parametrize("content", MANIFESTS.values(), ids=MANIFESTS.keys())
+def test_a_wrong_manifest_is_damage(
+    tmp_path: Path, trial: Trial, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    cache = TrialCache(tmp_path, PROVENANCE)
+    cache.store(trial, files_of(trial))
+    manifest = entry_of(tmp_path) / "manifest.json"
+    manifest.write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert_reported_and_replaced(cache, trial, capsys)
+
+
+def file_for_entry(entry: Path) -> None:
+    entry.rename(entry.with_name("elsewhere"))
+    entry.write_text("")
+
+
+def link_for_entry(entry: Path) -> None:
+    entry.rename(entry.with_name("elsewhere"))
+    entry.symlink_to("nowhere")
+
+
+def empty_entry(entry: Path) -> None:
+    for file in entry.iterdir():
+        file.unlink()
+
+
+def file_for_key(entry: Path) -> None:
+    entry.parent.rename(entry.parent.with_name("elsewhere"))
+    entry.parent.write_text("")
+
+
+def link_for_key(entry: Path) -> None:
+    entry.parent.rename(entry.parent.with_name("elsewhere"))
+    entry.parent.symlink_to("nowhere")
+
+
+def file_for_prefix(entry: Path) -> None:
+    entry.parents[1].rename(entry.parents[1].with_name("elsewhere"))
+    entry.parents[1].write_text("")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [file_for_entry, link_for_entry, empty_entry, file_for_key, link_for_key, file_for_prefix],
+)
+def test_something_else_in_the_place_of_an_entry_is_damage(
+    tmp_path: Path,
+    trial: Trial,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+) -> None:
+    cache = TrialCache(tmp_path, PROVENANCE)
+    cache.store(trial, files_of(trial))
+    damage(entry_of(tmp_path))
+    assert isinstance(cache.lengths(trial), list)
+    assert_reported_and_replaced(cache, trial, capsys)
+
+
+OTHERS: list[dict[str, Any]] = [{"seed": 1}, {"sigma": 0.051}, {"epochs": 3}, {"optimizer": "sgd"}]
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=str)
+def test_an_intact_entry_of_another_trial_is_damage(
+    tmp_path: Path, trial: Trial, capsys: pytest.CaptureFixture[str], other: dict[str, Any]
+) -> None:
+    cache = TrialCache(tmp_path, PROVENANCE)
+    cache.store(replace(trial, **other), files_of(replace(trial, **other)))
+    foreign = entry_of(tmp_path).rename(tmp_path / "foreign")
+    cache.store(trial, files_of(trial))
+    [entry] = [path for path in tmp_path.glob("??/*/*") if path.name == str(trial.epochs)]
+    entry.rename(tmp_path / "own")
+    foreign.rename(entry)
+    assert_reported_and_replaced(cache, trial, capsys)
+
+
+def test_an_intact_entry_of_another_provenance_is_damage(
+    tmp_path: Path, trial: Trial, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = replace(PROVENANCE, kernels="other")
+    files = {**files_of(trial), RECORD: json.dumps(record_of(trial, elsewhere)).encode()}
+    TrialCache(tmp_path, elsewhere).store(trial, files)
+    foreign = entry_of(tmp_path).rename(tmp_path / "foreign")
+    cache = TrialCache(tmp_path, PROVENANCE)
+    cache.store(trial, files_of(trial))
+    [entry] = tmp_path.glob("??/*/*")
+    entry.rename(tmp_path / "own")
+    foreign.rename(entry)
+    assert_reported_and_replaced(cache, trial, capsys)
+
+
+def assert_reported_and_replaced(
+    cache: TrialCache, trial: Trial, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
     assert cache.find(trial) is None
-    assert "damaged" in capsys.readouterr().err
-    assert entry_files(tmp_path) == []
-    cache.store(trial, FILES)
-    assert cache.find(trial) == FILES
+    errors = capsys.readouterr().err
+    assert "is damaged (" in errors
+    assert errors.count("\n") == 1
+    cache.store(trial, files_of(trial))
+    assert cache.find(trial) == files_of(trial)
+
+
+def record_with(trial: Trial, **changes: Any) -> bytes:
+    return json.dumps({**record_of(trial), **changes}).encode()
+
+
+def answers(trial: Trial) -> dict[str, Any]:
+    """What a worker might answer instead of the files of `trial`."""
+    good = files_of(trial)
+    other = replace(trial, sizes=(6, 5, 3))
+    return {
+        "nothing": None,
+        "no dict": [*good],
+        "no file": {},
+        "one too few": {name: good[name] for name in FILES[:-1]},
+        "one outside": {**good, "../../escaped": b"x"},
+        "another name": {**{n: good[n] for n in FILES[:-1]}, "/tmp/trial.json": good[RECORD]},
+        "no bytes": {**good, WEIGHTS: "text"},
+        "too large": {**good, WEIGHTS: good[WEIGHTS] + bytes(10_000)},
+        "junk tensors": {**good, OPTIMIZER: b"junk"},
+        "other shapes": {**good, WEIGHTS: files_of(other)[WEIGHTS]},
+        "moments of another optimiser": {
+            **good,
+            OPTIMIZER: files_of(replace(trial, optimizer="momentum"))[OPTIMIZER],
+        },
+        "junk record": {**good, RECORD: b"junk"},
+        "deep record": {**good, RECORD: b"[" * 60_000},
+        "record of another": {**good, RECORD: json.dumps(record_of(other)).encode()},
+        "no history": {**good, RECORD: record_with(trial, history=[])},
+        "history of text": {**good, RECORD: record_with(trial, history=["x", "y"])},
+        "probes lack": {**good, RECORD: record_with(trial, probes=[])},
+        "provenance of numbers": {**good, RECORD: record_with(trial, provenance={"torch": 1})},
+        "an infinite time": {
+            **good,
+            RECORD: good[RECORD].replace(b'"train_seconds": 1.5', b'"train_seconds": Infinity'),
+        },
+        "a time too large": {
+            **good,
+            RECORD: good[RECORD].replace(b'"train_seconds": 1.5', b'"train_seconds": 1e999'),
+        },
+    }
+
+
+@pytest.mark.parametrize("kind", list(answers(Trial((2, 2), "normal", 1.0, "sgd", 1, 1, 1, 0, 0))))
+def test_what_is_no_result_of_the_trial_is_refused_and_not_stored(
+    tmp_path: Path, trial: Trial, kind: str
+) -> None:
+    root = tmp_path / "data" / "cache"
+    cache = TrialCache(root, PROVENANCE)
+    with pytest.raises(InputError) as refusal:
+        cache.store(trial, answers(trial)[kind])
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 300
+    assert left(tmp_path) == []
 
 
 def test_the_first_of_two_equal_entries_stays(cache: TrialCache, trial: Trial) -> None:
-    cache.store(trial, FILES)
-    cache.store(trial, {"trial.json": b"late"})
-    assert cache.find(trial) == FILES
+    late = {**files_of(trial), RECORD: record_with(trial, train_seconds=9.0)}
+    cache.store(trial, files_of(trial))
+    cache.store(trial, late)
+    assert cache.find(trial) == files_of(trial)
 
 
-def test_a_failed_store_leaves_nothing(tmp_path: Path, trial: Trial) -> None:
-    with pytest.raises(OSError, match="missing"):
-        TrialCache(tmp_path, PROVENANCE).store(trial, {"missing/folder": b""})
-    assert TrialCache(tmp_path, PROVENANCE).find(trial) is None
-    assert entry_files(tmp_path) == []
+def test_strays_are_no_lengths_and_can_be_removed(
+    tmp_path: Path, cache: TrialCache, trial: Trial
+) -> None:
+    root = tmp_path / "data" / "cache"
+    cache = TrialCache(root, PROVENANCE)
+    cache.store(trial, files_of(trial))
+    key = entry_of(root).parent
+    (key / "2x").mkdir()
+    (key / "1").write_text("a file")
+    (root / "00" / "k" / "1x").mkdir(parents=True)
+    (root / "00" / "k" / "7").symlink_to("nowhere")
+    (root / "01").write_text("a file")
+    (root / "02").mkdir()
+    (root / "02" / "key").write_text("a file")
+    assert cache.lengths(trial) == [1, 2]
+    held = entries(root)
+    assert sorted(entry.path.name for entry in held) == ["1", "2", "7"]
+    assert [entry.trial for entry in held if entry.path.name != "2"] == [None, None]
+    assert len(litter(root)) == 4
+    remove_litter(root)
+    assert litter(root) == []
+    assert cache.find(trial) == files_of(trial)
+    assert all(remove_entry(root, entry) for entry in held)
+    assert left(root) == []
 
 
 def test_a_lock_is_held_against_other_processes_until_they_die(

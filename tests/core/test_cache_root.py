@@ -1,0 +1,78 @@
+"""Where the trial cache lies, asked by stages that real `dvc` commands run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+ASK = "from stages.core.cache import cache_root; print('cache:', cache_root().absolute())"
+STAGE = f"""
+stages:
+  train:
+    cmd: {sys.executable} -c "{ASK}"
+    deps: [params.yaml]
+"""
+
+
+def run(folder: Path, *command: str) -> str:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(REPOSITORY),
+        **{f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")},
+    }
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def asked(folder: Path, *arguments: str) -> Path:
+    """Where the stage says that the cache is."""
+    output = run(folder, sys.executable, "-m", "dvc", *arguments)
+    [line] = [line for line in output.splitlines() if "cache: " in line]
+    return Path(line.rpartition("cache: ")[2]).resolve()
+
+
+@pytest.fixture
+def outer(tmp_path: Path) -> Path:
+    """A git repository with a project in a folder of it."""
+    outer = tmp_path.resolve() / "outer"
+    inner = outer / "inner"
+    inner.mkdir(parents=True)
+    (inner / "dvc.yaml").write_text(STAGE)
+    (inner / "params.yaml").write_text("x: 1\n")
+    run(outer, "git", "init", "-q")
+    return outer
+
+
+def initialise(outer: Path, *folders: Path) -> None:
+    for folder in folders:
+        subdir = ["--subdir"] * (folder != outer)
+        run(folder, sys.executable, "-m", "dvc", "init", "-q", *subdir)
+    run(outer, "git", "add", "-A")
+    run(outer, "git", "commit", "-qm", "project")
+
+
+@pytest.mark.parametrize("repository", [".", "inner"])
+@pytest.mark.parametrize("command", [("repro",), ("exp", "run", "--temp")], ids=" ".join)
+def test_it_lies_in_the_project_wherever_dvc_and_git_have_their_root(
+    outer: Path, repository: str, command: tuple[str, ...]
+) -> None:
+    initialise(outer, outer / repository)
+    assert asked(outer / "inner", *command) == outer / "inner" / "data" / "cache"
+
+
+@pytest.mark.parametrize("command", [("repro",), ("exp", "run", "--temp")], ids=" ".join)
+def test_a_stage_of_another_project_that_runs_this_one_does_not_move_it(
+    outer: Path, command: tuple[str, ...]
+) -> None:
+    (outer / "dvc.yaml").write_text("stages:\n  all:\n    cmd: cd inner && dvc repro\n")
+    initialise(outer, outer, outer / "inner")
+    assert asked(outer, *command) == outer / "inner" / "data" / "cache"
