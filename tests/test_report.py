@@ -19,9 +19,11 @@ from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.baselines import Baseline
 from stages.analysis.rows import accuracy_rows, history_rows, provenance_rows
 from stages.analysis.tables import METRICS, write_csv, write_json
+from stages.core.door import InputError
 from stages.core.params import Params, read_params
 from stages.core.records import Record
 from stages.core.trial import sweep_sigmas
+from stages.report import read_provenances
 from tests.analysis.test_findings import record
 from tests.conftest import REPOSITORY, run_stage, start_stage, write_evidence, write_params
 
@@ -160,6 +162,36 @@ def test_networks_of_different_origin_are_pointed_out(tmp_path: Path) -> None:
         ["1", "a processor", "cpu"],
         ["1", "a card", "cuda"],
     ]
+
+
+def test_text_of_a_record_means_nothing_in_markdown_or_html(tmp_path: Path) -> None:
+    told = "A | B `c` <script>alert(1)</script>\n\n# D ![e](http://f) **g** \u202e &lt; \x1b[31m"
+    records = [record(0.001, [0.9, 0.91]), record(1.0, [0.9, 0.91])]
+    hostile = [
+        replace(r, provenance=replace(r.provenance, device_model=told, code="`|<b>"))
+        for r in records
+    ]
+    write_metrics(tmp_path, hostile, num_points=2)
+    [machine] = rows(reported(tmp_path), "Machine and versions")
+    assert len(machine) == 7
+    assert machine[1].startswith(
+        "A &#124; B &#96;c&#96; &#60;script&#62;alert(1)&#60;/script&#62; # D"
+    )
+    assert not set(machine[1]) & set("|`<>[]*\n\x1b\u202e")
+    assert machine[4] == "`&#96;&#124;&#60;b&#62;`"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["null", "[1]", "[{}]", '[{"trials": 1, "torch": 2}]', "[" * 100_000, '{"a": 1}'],
+    ids=["null", "numbers", "empty", "not text", "deep", "no list"],
+)
+def test_a_damaged_provenance_is_one_line(tmp_path: Path, content: str) -> None:
+    write_sweep(tmp_path, PEAK)
+    (tmp_path / "metrics" / "provenance.json").write_text(content)
+    with chdir(tmp_path), pytest.raises(InputError, match=r"provenance\.json.*dvc repro") as error:
+        read_provenances()
+    assert "\n" not in str(error.value)
 
 
 def test_its_pictures_are_those_that_the_plot_stage_makes(tmp_path: Path) -> None:

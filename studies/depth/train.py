@@ -19,9 +19,11 @@ from stages.core.cache import cache_root
 from stages.core.dataset import read_dataset
 from stages.core.door import clear_exit
 from stages.core.files import write_atomically
+from stages.core.records import parse_json
 from stages.engine.device import device_model
 from stages.engine.forkserver import warm_up
 from stages.engine.provenance import source_fingerprint
+from stages.engine.rehearsal import rehearse
 from studies.depth import networks
 from studies.depth.networks import ACTIVATIONS, Group, Score
 from studies.depth.params import Params, read_params
@@ -73,12 +75,13 @@ class Store:
             "device_model": device_model(torch.device("cpu")),
             "code": source_fingerprint(modules),
             "data": data_digest,
+            "kernels": rehearse(torch.device("cpu")),
         }
 
     def find(self, group: Group) -> list[Score] | None:
         """The scores of a group; None where there are none or their file is damaged."""
         try:
-            return [Score(**score) for score in json.loads(self._path(group).read_text())]
+            return [Score(**score) for score in parse_json(self._path(group).read_bytes())]
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
