@@ -81,6 +81,8 @@ def drop(chosen: Sequence[Entry], root: Path, yes: bool, and_litter: bool = Fals
     removed = [entry for entry in chosen if remove_entry(root, entry)]
     if and_litter:
         remove_litter(root)
+        if left := litter(root):
+            raise InputError(f"{left[0]} cannot be removed; remove it by hand")
     print(f"removed {amount(removed)}{litter_too}")
 
 

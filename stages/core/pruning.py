@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -42,7 +43,10 @@ def entries(root: Path) -> list[Entry]:
 
 
 def remove_entry(root: Path, entry: Entry) -> bool:
-    """Remove an entry, whole or not at all; False where a run is just training its trial."""
+    """Remove an entry, whole or not at all; False where a run is just training its trial.
+
+    Raises OSError where that is not allowed.
+    """
     lock = key_lock(root, entry.path.parent.name)
     try:
         lock.acquire(blocking=False)
@@ -50,7 +54,7 @@ def remove_entry(root: Path, entry: Entry) -> bool:
         return False
     try:
         with scratch_folder(root, SCRATCH) as scratch, suppress(FileNotFoundError):
-            entry.path.rename(scratch / "entry")
+            remove(entry.path.rename(scratch / "entry"))
         with suppress(OSError):  # others of its key are left
             entry.path.parent.rmdir()
     finally:
@@ -94,7 +98,12 @@ def _strays(root: Path) -> list[Path]:
     """What no run would look at: neither entries nor the folders of entries."""
     above = [path for depth in ("??", "??/*") for path in root.glob(depth) if not path.is_dir()]
     beside = [path for path in root.glob("??/*/*") if not EPOCHS.fullmatch(path.name)]
-    return [*above, *beside, *root.glob("tmp????????")]  # the last from prune in earlier versions
+    earlier_versions = [
+        root.glob("tmp????????"),
+        root.parent.glob(".raw"),
+        root.parent.glob(".raw.lock"),
+    ]
+    return [*above, *beside, *chain.from_iterable(earlier_versions)]
 
 
 def _places(root: Path) -> Iterator[tuple[Path, str]]:

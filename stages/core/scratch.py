@@ -82,8 +82,8 @@ def discard(lock: BaseFileLock) -> None:
 def _names(parent: Path, prefix: str) -> list[Path]:
     """Scratch folders under `prefix`, also those of which only the lock is there."""
     found = [path.name.removesuffix(_LOCK) for path in parent.iterdir()] if parent.is_dir() else []
-    of_prefix = re.compile(rf"{re.escape(prefix)}([-.].*)?" if prefix else ".*")
-    return [parent / name for name in sorted(set(filter(of_prefix.fullmatch, found)))]
+    ours = re.compile(rf"{re.escape(prefix)}(-\w+|\.\d+)" if prefix else ".*")  # .4711: as once
+    return [parent / name for name in sorted(set(filter(ours.fullmatch, found)))]
 
 
 def _lock_file(name: Path) -> Path:

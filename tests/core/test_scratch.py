@@ -69,10 +69,11 @@ def test_processes_that_begin_and_sweep_at_once_do_not_harm_each_other(tmp_path:
 
 
 def test_only_its_own_prefix_is_swept(tmp_path: Path) -> None:
-    for name in ("work-1", "work-2.lock", "work.3", "works", "homework-4"):
+    others = ["homework-4", "work", "work.swp", "works"]
+    for name in ("work-1", "work-2.lock", "work.3", *others):
         (tmp_path / name).write_text("")
     sweep(tmp_path, "work")
-    assert names(tmp_path) == ["homework-4", "works"]
+    assert names(tmp_path) == others
 
 
 @pytest.mark.parametrize("text", ["new", "\udcff"], ids=["written", "fails"])
