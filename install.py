@@ -98,11 +98,8 @@ def install(lock: str) -> None:
     began = time.monotonic()
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     pip += ["-qq", "--require-hashes", "-r"]
-    uv = [
-        *pip,
-        UV_LOCK,
-        "--only-binary=:all:",
-    ]  # where there is none for this system, it is not built
+    # where there is no wheel of uv for this system, it is not built either
+    uv = [*pip, UV_LOCK, "--only-binary=:all:"]
     subprocess.run(uv, check=False, stderr=subprocess.DEVNULL)
     if not install_by_uv(lock):
         print("install: not by uv, so by pip, which takes longer", flush=True)
