@@ -1,57 +1,54 @@
 # `make` lists what one can do here.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTHON ?= python3
-INSTALLED := .venv/.installed
-BENCH_INSTALLED := .venv/.bench-installed
 PAGE := .dvc/plots_page.html
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help repro test bench bench-full cache-size clean-cache lock
+.PHONY: help install install-bench repro test bench bench-full cache-size clean-cache lock
 
 help:
 	@echo "make repro  install into .venv, then run the whole experiment (dvc repro)"
 	@echo "make test   install into .venv, then run linter, type checker and all tests"
 	@echo "make bench  install JAX too, then time our trainer beside its peers (5 minutes; bench-full: about 35)"
 	@echo "make cache-size   what the trial cache holds (clean-cache: empty it, after asking)"
-	@echo "make lock   renew requirements*.lock from pyproject.toml (needs uv)"
+	@echo "make lock   renew requirements*.lock from pyproject.toml"
 
-repro: $(INSTALLED) $(PAGE)
+repro: install $(PAGE)
 	dvc repro
 
-test: $(INSTALLED)
+test: install
 	ruff check .
 	ruff format --check .
 	mypy
 	pytest
 
-bench: $(BENCH_INSTALLED)
+bench: install-bench
 	python -m benchmarks
 
-bench-full: $(BENCH_INSTALLED)
+bench-full: install-bench
 	python -m benchmarks --full
 
-cache-size: $(INSTALLED)
+cache-size: install
 	@python -m stages.trial_cache
 
-clean-cache: $(INSTALLED)
+clean-cache: install
 	@python -m stages.trial_cache clear
 
-lock:
+lock: install
 	$(LOCK) pyproject.toml --group dev -o requirements.lock
 	$(LOCK) --group bench -c requirements.lock -o requirements-bench.lock
+	$(LOCK) --group install -o requirements-uv.lock
 
-$(INSTALLED): requirements.lock
+install:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit( \
 		f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}; try: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
-	pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@touch $@
+	@$(PYTHON) install.py requirements.lock
+
+install-bench: install
+	@$(PYTHON) install.py requirements.lock requirements-bench.lock
 
 # DVC's own page of plots loads Vega from the network; this one has it inside.
-$(PAGE): stages/page.py $(INSTALLED)
+$(PAGE): stages/page.py requirements.lock | install
 	@python -m stages.page
-
-$(BENCH_INSTALLED): requirements-bench.lock $(INSTALLED)
-	pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
-	@touch $@

@@ -9,14 +9,13 @@ from stages.core.params import PARAMS_FILE, read_params
 from stages.figures.regimes import regimes
 from stages.figures.style import house_style, save
 
-MAIN_EXPERIMENT, STUDY = Path(), Path("studies/sgd")
+STUDY = Path("studies/sgd")
+ADAM = STUDY / "adam"
 
 
 def main() -> None:
     """Write regimes.png."""
-    sweeps = [
-        (described(folder), read_points(folder / METRICS)) for folder in (MAIN_EXPERIMENT, STUDY)
-    ]
+    sweeps = [(described(folder), read_points(folder / METRICS)) for folder in (ADAM, STUDY)]
     (STUDY / "plots").mkdir(exist_ok=True)
     with house_style():
         save(regimes(sweeps), STUDY / "plots" / "regimes.png")

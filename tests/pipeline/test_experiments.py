@@ -30,11 +30,11 @@ def wait_for_queue(clone: Clone) -> str:
 
 
 def experiments(clone: Clone) -> dict[str, dict[str, Any]]:
-    """The metrics of each experiment, by its name."""
+    """The effort of each experiment, by its name."""
     [_, base] = json.loads(clone.dvc("exp", "show", "--json"))
     rows = [revision for experiment in base["experiments"] for revision in experiment["revs"]]
     return {
-        row["name"]: {k: v for f in row["data"]["metrics"].values() for k, v in f["data"].items()}
+        row["name"]: json.loads(clone.run("git", "show", f"{row['rev']}:metrics/effort.json"))
         for row in rows
     }
 
@@ -47,9 +47,9 @@ def test_two_queued_experiments_at_once_share_the_trial_cache(committed: Clone) 
     assert wait_for_queue(committed).count("Success") == 2
     found = experiments(committed)
     assert len(found) == 2
-    for metrics in found.values():
-        assert metrics["trials_trained"] + metrics["trials_reused"] == 3
-    assert sum(metrics["trials_trained"] for metrics in found.values()) == 4
+    for effort in found.values():
+        assert effort["trials_trained"] + effort["trials_reused"] == 3
+    assert sum(effort["trials_trained"] for effort in found.values()) == 4
     assert cache_size(committed) == "trial cache: 7 trials"
 
 

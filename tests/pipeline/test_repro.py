@@ -97,17 +97,30 @@ def test_runtime_settings_run_nothing(clone: Clone) -> None:
 
 
 def test_a_refused_parameter_is_one_line_and_loses_nothing(clone: Clone) -> None:
-    weights = sorted((clone.path / "data" / "models").glob("*/weights.safetensors"))
-    before = [path.read_bytes() for path in weights]
+    def results() -> dict[Path, bytes]:
+        files = [clone.path / "data" / "checked", *(clone.path / "data" / "models").rglob("*.*")]
+        files += [*(clone.path / "metrics").iterdir(), *(clone.path / "plots").iterdir()]
+        return {path: path.read_bytes() for path in files}
+
+    before = results()
     clone.set_params("sweep.num_points=0")
     output = clone.dvc("repro", succeeds=False)
     [line] = [line for line in output.splitlines() if "num_points" in line]
     assert "sweep.num_points = 0: must be greater than or equal to 1" in line
     assert "Traceback" not in output
+    assert results() == before
     clone.set_params("sweep.num_points=3")
-    clone.dvc("checkout")
-    assert [path.read_bytes() for path in weights] == before
     assert stages_run(clone.repro()) == []
+
+
+def test_the_parameters_of_a_result_are_a_table(clone: Clone) -> None:
+    with (clone.path / "metrics" / "params.csv").open() as file:
+        table = {row["name"]: json.loads(row["value"]) for row in csv.DictReader(file)}
+    assert table["model.hidden"] == [128, 64]
+    assert table["train.epochs"] == 1
+    assert table["train.optimizer"] == "adam"
+    assert table["sweep.sigma_min"] == 1e-4
+    assert {name.partition(".")[0] for name in table} == {"model", "train", "sweep", "report"}
 
 
 def test_an_experiment_with_a_number_in_scientific_notation_runs(clone: Clone) -> None:

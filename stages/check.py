@@ -1,0 +1,35 @@
+"""The check door: params.yaml in, validated; the parameters as a table out.
+
+DVC deletes what a stage makes before it runs the stage. So this one comes before all others: a
+mistake in params.yaml ends the run here, while every result is still in place.
+"""
+
+import json
+from pathlib import Path
+
+from stages.analysis.tables import METRICS, write_csv
+from stages.core.door import clear_exit
+from stages.core.params import read_params
+
+CHECKED = Path("data/checked")
+
+
+def main() -> None:
+    """Write params.csv, a row for each parameter of a result, and the file that download awaits."""
+    params = read_params().model_dump(mode="json", exclude={"runtime"})
+    METRICS.mkdir(exist_ok=True)
+    write_csv(
+        METRICS / "params.csv",
+        (
+            {"name": f"{section}.{name}", "value": json.dumps(value)}
+            for section, values in params.items()
+            for name, value in values.items()
+        ),
+    )
+    CHECKED.parent.mkdir(exist_ok=True)
+    CHECKED.write_text("params.yaml is valid\n")
+
+
+if __name__ == "__main__":
+    with clear_exit("check"):
+        main()

@@ -1,0 +1,162 @@
+"""What a clone of a finished experiment shows: clean states, and the way back after a failure."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import Clone
+
+CLEAN = "Data and pipelines are up to date."
+EFFORT = " M metrics/effort.json"
+"""It tells of the last run only, and so differs where its trials were reused."""
+
+
+@pytest.fixture(scope="module")
+def origin(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The finished sweep of 3 sigmas, committed and pushed; no study ran, their locks are right."""
+    clone.dvc("commit", "-q", "-f", "studies/sgd/dvc.yaml", "studies/depth/dvc.yaml")
+    clone.run("git", "add", "-A")
+    clone.run("git", "commit", "-qm", "three sigmas")
+    add_store(clone, clone)
+    clone.dvc("push")
+    return clone
+
+
+def add_store(clone: Clone, origin: Clone) -> None:
+    store = origin.path.with_name("store")
+    clone.dvc("remote", "add", "--local", "--default", "store", str(store))
+
+
+def clone_of(origin: Clone, path: Path, *options: str) -> Clone:
+    origin.run("git", "clone", "-q", *options, str(origin.path), str(path))
+    return Clone(path, origin.environment)
+
+
+def dirt(clone: Clone) -> list[str]:
+    return clone.run("git", "status", "--porcelain").splitlines()
+
+
+@pytest.fixture(scope="module")
+def pulled(origin: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A second clone, with its data from the store."""
+    clone = clone_of(origin, tmp_path_factory.mktemp("pulled") / "clone")
+    add_store(clone, origin)
+    clone.dvc("pull")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def foreign(origin: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone of what another machine committed: models in no cache, other metrics; run here."""
+    clone = clone_of(origin, tmp_path_factory.mktemp("foreign") / "clone")
+    lock = clone.path / "dvc.lock"
+    before, path, after = lock.read_text().partition(
+        "path: data/models\n      hash: md5\n      md5: "
+    )
+    lock.write_text(before + path + "0123abcd" + after[8:])
+    accuracy = clone.path / "metrics" / "accuracy.csv"
+    accuracy.write_text(accuracy.read_text().replace("0.9", "0.75"))
+    clone.run("git", "commit", "-qam", "as another machine computes it")
+    shutil.copytree(origin.path / "data" / "cache", clone.path / "data" / "cache")
+    clone.dvc("repro")
+    return clone
+
+
+def test_status_is_clean_after_repro_where_no_study_ran_and_numbers_differ(foreign: Clone) -> None:
+    assert " M metrics/accuracy.csv" in dirt(foreign)
+    assert foreign.dvc("status").strip() == CLEAN
+
+
+def test_after_an_aborted_experiment_two_commands_bring_everything_back(foreign: Clone) -> None:
+    before = {*dirt(foreign), EFFORT}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "exp", "run", "-S", "train.epochs=100"],
+        cwd=foreign.path,
+        env=foreign.environment,
+        start_new_session=True,
+    )
+    while (foreign.path / "data" / "models").exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait() != 0
+    assert not (foreign.path / "metrics" / "effort.json").exists()
+    foreign.run("git", "restore", "params.yaml")
+    assert "3 reused, 0 to train" in foreign.dvc("repro")
+    assert foreign.dvc("status").strip() == CLEAN
+    assert {*dirt(foreign), EFFORT} == before
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    ["model.hidden=[]", "train.lr=fast", "sweep.sigma_max=ten", "report.histogram_bins=0"],
+)
+def test_a_refused_experiment_costs_nothing_but_a_line_of_params(
+    pulled: Clone, mistake: str
+) -> None:
+    output = pulled.dvc("exp", "run", "-S", mistake, "-S", "runtime.workers=many", succeeds=False)
+    assert f"params.yaml: {mistake.partition('=')[0]} = " in output
+    assert "params.yaml: runtime.workers = 'many'" in output
+    assert dirt(pulled) == [" M params.yaml"]
+    pulled.run("git", "restore", "params.yaml")
+    assert pulled.dvc("status").strip() == CLEAN
+
+
+def test_git_and_dvc_are_clean_after_pulling(origin: Clone, pulled: Clone, tmp_path: Path) -> None:
+    assert dirt(pulled) == []
+    assert pulled.dvc("status").strip() == CLEAN
+    other = clone_of(origin, tmp_path / "other")
+    add_store(other, origin)
+    assert "Running stage" not in other.dvc("repro", "--pull")
+    assert dirt(other) == []
+    assert other.dvc("status").strip() == CLEAN
+
+
+def test_git_is_clean_after_experiments_in_temporary_folders(pulled: Clone) -> None:
+    output = pulled.dvc("exp", "run", "--temp", "-S", "report.histogram_bins=40")
+    output += pulled.dvc("exp", "run", "--queue", "-S", "report.histogram_bins=50")
+    output += pulled.dvc("exp", "run", "--run-all")
+    assert output.count("Ran experiment(s)") == 2
+    assert "untracked" not in output
+    assert dirt(pulled) == []
+    assert pulled.dvc("status").strip() == CLEAN
+
+
+def test_a_clone_with_windows_line_ends_has_every_stage_unchanged(
+    origin: Clone, tmp_path: Path
+) -> None:
+    clone = clone_of(origin, tmp_path / "clone", "-c", "core.autocrlf=true")
+    add_store(clone, origin)
+    clone.dvc("pull")
+    assert clone.dvc("status").strip() == CLEAN
+    assert dirt(clone) == []
+
+
+def test_what_editors_and_desktops_leave_changes_no_stage(pulled: Clone) -> None:
+    code = pulled.path / "stages" / "core"
+    names = [".DS_Store", ".directory", "Thumbs.db", ".trial.py.swp", "trial.py~", "#trial.py#"]
+    names += ["._trial.py", ".#trial.py", "4913", "trial.py.orig", "trial.cpython-311.pyc"]
+    names += [".ipynb_checkpoints/trial-checkpoint.py", ".mypy_cache/trial.py", ".idea/x.xml"]
+    raw = pulled.path / "data" / "raw"
+    left = [*(code / name for name in names), raw / ".DS_Store", raw / "Thumbs.db"]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("left by a program\n")
+    assert pulled.dvc("status").strip() == CLEAN
+    (code / "new.py").write_text("")
+    assert "stages/core" in pulled.dvc("status")
+    for path in [*left, code / "new.py"]:
+        path.unlink()
+
+
+def test_the_pipeline_is_drawn_on_one_screen(origin: Clone) -> None:
+    lines = origin.dvc("dag", "dvc.yaml").splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80

@@ -1,0 +1,220 @@
+"""What `make` does before anything else: an environment from a lock file, here of one package."""
+
+import base64
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+PYTHON = getattr(sys, "_base_executable", sys.executable)
+
+
+class Project:
+    """A checkout whose locks name one package of one module, `tiny`, as wheels beside them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
+            "PIP_RETRIES": "0",
+        }
+
+    def make(self, python: str = f"PYTHON={PYTHON}", succeeds: bool = True) -> str:
+        """Run `make install`; what it printed."""
+        done = subprocess.run(
+            ["make", "--silent", "--no-print-directory", python, "install"],
+            check=False,
+            cwd=self.path,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (done.returncode == 0) == succeeds, done.stdout
+        return done.stdout
+
+    def refusal(self, python: str = f"PYTHON={PYTHON}") -> str:
+        """The line, beside make's own, that it ends with where it cannot go on."""
+        lines = self.make(python, succeeds=False).splitlines()
+        [line] = [line for line in lines if not line.startswith("make:")]
+        return line
+
+    def lock(self, version: str, digest: str = "") -> None:
+        """Make `version` of the package, and a lock that names it."""
+        digest = digest or write_wheel(self.path / "wheels", version)
+        (self.path / "requirements.lock").write_text(
+            f"--no-index\n--find-links {self.path / 'wheels'}\n"
+            f"tiny=={version} --hash=sha256:{digest}\n"
+        )
+
+    def version(self) -> str:
+        """The version of the package in .venv."""
+        python = str(self.path / ".venv" / "bin" / "python")
+        return subprocess.check_output(
+            [python, "-c", "import tiny; print(tiny.VERSION)"], text=True
+        ).strip()
+
+
+def write_wheel(folder: Path, version: str) -> str:
+    """Write tiny-`version`; the SHA-256 of its wheel."""
+    info = f"tiny-{version}.dist-info"
+    files = {
+        "tiny.py": f"VERSION = '{version}'\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    digests = {
+        name: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        for name, text in files.items()
+    }
+    rows = [f"{name},sha256={digests[name]},{len(text)}\n" for name, text in files.items()]
+    files[f"{info}/RECORD"] = "".join(rows) + f"{info}/RECORD,,\n"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"tiny-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def new_project(path: Path) -> Project:
+    path.mkdir()
+    for name in ("Makefile", "install.py"):
+        shutil.copy(REPOSITORY / name, path)
+    (path / "requirements-uv.lock").write_text("# uv is not to be had here\n")
+    project = Project(path)
+    project.lock("1.0")
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A git repository in which nothing is installed yet."""
+    project = new_project(tmp_path / "project")
+    subprocess.run(["git", "init", "-q"], cwd=project.path, check=True)
+    return project
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A git repository with an environment, made by uv where that is to be had."""
+    project = new_project(tmp_path_factory.mktemp("shared") / "project")
+    subprocess.run(["git", "init", "-q"], cwd=project.path, check=True)
+    shutil.copy(REPOSITORY / "requirements-uv.lock", project.path)
+    output = project.make()
+    assert (project.path / ".venv" / "bin" / "uv").exists() == ("by pip" not in output)
+    assert not (project.path / ".venv" / ".uv-cache").exists()
+    return project
+
+
+@pytest.fixture
+def installed(shared: Project) -> Project:
+    """The shared environment, with version 1.0 in it."""
+    shared.lock("1.0")
+    shared.make()
+    return shared
+
+
+def test_what_the_lock_names_is_installed_once_and_another_lock_again(installed: Project) -> None:
+    assert installed.version() == "1.0"
+    assert installed.make() == ""
+    installed.lock("2.0")
+    assert "built anew" not in installed.make()
+    assert installed.version() == "2.0"
+
+
+def test_a_package_of_another_digest_is_refused_and_the_next_run_starts_over(
+    installed: Project,
+) -> None:
+    write_wheel(installed.path / "wheels", "3.0")
+    installed.lock("3.0", digest=64 * "0")
+    assert "could not be installed" in installed.make(succeeds=False)
+    installed.lock("3.0")
+    assert "built anew" in installed.make()
+    assert installed.version() == "3.0"
+
+
+def test_an_installation_that_was_killed_does_not_count_and_pip_does_without_uv(
+    project: Project,
+) -> None:
+    process = subprocess.Popen(
+        ["make", f"PYTHON={PYTHON}", "install"], cwd=project.path, start_new_session=True
+    )
+    while not (project.path / ".venv" / "bin" / "python").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    output = project.make()
+    assert "built anew" in output
+    assert "by pip" in output
+    assert project.version() == "1.0"
+
+
+def test_a_moved_checkout_is_installed_anew_also_while_it_is_activated(
+    installed: Project, tmp_path: Path
+) -> None:
+    moved = Project(shutil.copytree(installed.path, tmp_path / "moved", symlinks=True))
+    moved.environment["PATH"] = f"{moved.path}/.venv/bin{os.pathsep}{os.environ['PATH']}"
+    assert "built anew" in moved.make("PYTHON=python3")
+    assert moved.version() == "1.0"
+
+
+def test_a_link_to_a_finished_environment_is_taken_and_never_emptied(
+    installed: Project, tmp_path: Path
+) -> None:
+    other = new_project(tmp_path / "other")
+    (other.path / ".venv").symlink_to(installed.path / ".venv")
+    shutil.copy(installed.path / "requirements.lock", other.path)
+    assert other.make() == ""
+    other.lock("2.0")
+    assert ".venv is a link to" in other.refusal()
+    assert installed.version() == "1.0"
+
+
+def test_a_downloaded_zip_is_told_how_to_become_a_repository(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "zip")
+    assert "git init && git add -A && git commit" in project.refusal()
+    assert not (project.path / ".venv").exists()
+
+
+def test_without_git_or_python_a_line_says_so(project: Project, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("make", "sh"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    project.environment["PATH"] = str(tools)
+    assert project.refusal() == "install: git is needed (Debian: apt install git)"
+    assert project.refusal("PYTHON=python3.99") == "python3.99 is not installed"
+    assert not (project.path / ".venv").exists()
+
+
+def test_a_disk_without_room_is_noticed_before_anything_is_installed(project: Project) -> None:
+    small = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
+    script = (
+        'mount -t tmpfs -o size=1m small "$1" 2>/dev/null || exit 77; cd "$1"; cp -r "$2"/. .; '
+        "make --silent install || ls -A; exit 0"
+    )
+    folder = project.path.with_name("small")
+    folder.mkdir()
+    done = subprocess.run(
+        [*small, script, "sh", str(folder), str(project.path)],
+        check=False,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.skip(f"no small disk can be made here: {done.stderr}")
+    assert "GB of disk, 0.0 GB are free here" in done.stderr
+    assert ".venv" not in done.stdout.splitlines()
+    assert "install.py" in done.stdout.splitlines()
