@@ -49,7 +49,7 @@ def main() -> None:
     if not experiments:
         print("No experiments of this commit yet: dvc exp run --name wide -S sweep.sigma_max=100")
         return
-    print("window: decades of sigma within a point of the best; at_chance, diverged: networks")
+    print("window: decades of sigma within a point of the best")
     finished = [row.name for row in experiments if row.metrics]
     print(dvc("plots", "diff", *unlike(workspace, [base, *experiments]), "HEAD", *finished), end="")
 

@@ -90,7 +90,7 @@ def test_dvc_shows_as_metrics_only_what_answers_the_question(committed: Clone) -
     shown = committed.dvc("metrics", "show", "--json")
     [metrics] = json.loads(shown)[""]["data"].values()
     assert list(metrics["data"]) == ["best_sigma", "accuracy", "window", "at_chance", "diverged"]
-    lines = committed.dvc("metrics", "show", "--md").splitlines()
+    lines = committed.dvc("metrics", "show").splitlines()
     assert max(map(len, lines)) <= 80
 
 
