@@ -5,10 +5,11 @@ PAGE := .dvc/plots_page.html
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help install install-bench repro test bench bench-full cache-size clean-cache lock
+.PHONY: help install install-bench repro compare test bench bench-full cache-size clean-cache lock
 
 help:
 	@echo "make repro  install into .venv, then run the whole experiment (dvc repro)"
+	@echo "make compare   what each experiment changed and what came out, and the page of their curves"
 	@echo "make test   install into .venv, then run linter, type checker and all tests"
 	@echo "make bench  install JAX too, then time our trainer beside its peers (5 minutes; bench-full: about 35)"
 	@echo "make cache-size   what the trial cache holds (clean-cache: empty it, after asking)"
@@ -16,6 +17,9 @@ help:
 
 repro: install $(PAGE)
 	dvc repro
+
+compare: install $(PAGE)
+	@python -m stages.compare
 
 test: install
 	ruff check .
@@ -50,5 +54,5 @@ install-bench: install
 	@$(PYTHON) install.py requirements.lock requirements-bench.lock
 
 # DVC's own page of plots loads Vega from the network; this one has it inside.
-$(PAGE): stages/page.py requirements.lock | install
+$(PAGE): stages/page.py stages/page.html requirements.lock | install
 	@python -m stages.page

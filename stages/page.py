@@ -4,6 +4,7 @@ DVC's own page loads Vega from a CDN. `make` runs this module once after install
 from the installed vl-convert and tells DVC of the page in .dvc/config.local, which is not in git.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,57 +16,29 @@ from stages.core.files import write_atomically
 
 DVC = Path(__file__).resolve().parents[1] / ".dvc"
 PAGE = Path("plots_page.html")
+TEMPLATE = Path(__file__).with_suffix(".html")
 VEGA_LITE = "5."
 """Major version of Vega-Lite that our templates, and those of DVC, are written in."""
 
-# {refresh_tag} and {plot_divs} are DVC's placeholders; it would put the CDN where {scripts} stands.
-TEMPLATE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-{refresh_tag}
-<title>Sigma sweep: dvc plots</title>
-<style>
-body { margin: 2rem auto; padding: 0 1rem; max-width: 90rem; color: #222; background: white;
-  font: 15px/1.5 system-ui, sans-serif; }
-header p { max-width: 50rem; color: #555; }
-main { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 2.5rem 2rem; }
-main > div { max-width: 100%; }
-svg.marks, img { max-width: 100%; height: auto; }
-.vega-embed { max-width: 100%; }
-.vega-bind { margin-top: 0.3rem; font-size: 14px; }
-.vega-bind select { font: inherit; }
-/* DVC draws each picture in a frame, and those of all revisions in a row that scrolls sideways. */
-main > div:has(img) { flex: 1 1 40rem; display: flex; flex-wrap: wrap; gap: 1rem;
-  border: 0 !important; text-align: left !important; white-space: normal !important; }
-main > div:has(> div + div) { flex-basis: 100%; }
-main > div:has(img) > p { flex-basis: 100%; margin: 0; font-weight: bold; }
-main > div:has(img) > div { flex: 0 1 42rem; margin: 0 !important; border: 0 !important; }
-main > div:has(img) > div > p { margin: 0; }
-</style>
-<script>
-(() => {
-{vega}
-const draw = window.vegaEmbed;
-const actions = { export: true, source: false, compiled: false, editor: false };
-window.vegaEmbed = (target, spec) => draw(target, spec, { renderer: "svg", actions });
-})();
-</script>
-</head>
-<body>
-<header>
-<h1>How the scale of initialisation decides whether a network learns</h1>
-<p>One network for each &sigma;, the standard deviation of its initial weights and biases. Point at
-a mark for its numbers. <code>dvc plots diff</code> with the names of experiments draws them
-together.</p>
-</header>
-<main>
-{plot_divs}
-</main>
-</body>
-</html>
-"""
+PICTURES = {
+    "accuracy_vs_sigma": (
+        "Accuracy, with the named initialisers magnified",
+        "Test accuracy against sigma above, named initialisers beside it below",
+    ),
+    "weight_histograms": (
+        "Weights after training",
+        "Histograms of all weights and biases after training, a curve for each sigma",
+    ),
+    "signals": (
+        "Signals and gradients of each layer",
+        "Size of activations and gradients against sigma, before and after training",
+    ),
+    "before_after": (
+        "Weights before and after training",
+        "Distributions of each layer's weights before and after training, for some sigmas",
+    ),
+}
+"""Of the pictures in plots/, by name: a heading and what they show. Others go by their name."""
 
 
 def main() -> None:
@@ -77,10 +50,15 @@ def main() -> None:
 
 
 def page_template() -> str:
-    """The page with Vega, Vega-Lite and Vega-Embed in it, and DVC's placeholders left to fill."""
+    """The page with Vega, Vega-Lite and Vega-Embed in it.
+
+    DVC's placeholders {refresh_tag} and {plot_divs} are left to fill; it would put the CDN where
+    {scripts} stands.
+    """
     version = [v for v in vl_convert.get_vegalite_versions() if v.startswith(VEGA_LITE)][-1]
     vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version)
-    return TEMPLATE.replace("{vega}", vega)
+    template = TEMPLATE.read_text(encoding="utf-8")
+    return template.replace("{pictures}", json.dumps(PICTURES)).replace("{vega}", vega)
 
 
 if __name__ == "__main__":

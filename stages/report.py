@@ -1,7 +1,7 @@
-"""The report door: metrics/ and params.yaml in, metrics/report.md out."""
+"""The report door: metrics/ and params.yaml in, metrics/report.md and answer.json out."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stages.analysis.baselines import Baseline
 from stages.analysis.evidence import (
@@ -19,6 +19,7 @@ from stages.analysis.tables import (
     read_probes,
     read_summary,
     readable,
+    write_json,
 )
 from stages.core.door import InputError, clear_exit
 from stages.core.files import write_atomically
@@ -31,13 +32,25 @@ REPORT = METRICS / "report.md"
 
 
 def main() -> None:
-    """Write report.md."""
+    """Write report.md, and answer.json: the few numbers that `dvc exp show` compares."""
     params = read_params()
     results = Results(read_points(), read_summary(), read_courses())
     named = read_baselines()
     refuse_another_sweep(results, named, params)
     content = report(params, results, read_evidence(results, named), read_provenances())
     write_atomically(REPORT, content)
+    write_json(METRICS / "answer.json", answer(results.summary))
+
+
+def answer(summary: Mapping[str, float]) -> dict[str, float]:
+    """What the sweep answers, under names short enough for columns; `window` is in decades."""
+    return {
+        "best_sigma": summary["best_sigma"],
+        "accuracy": summary["best_accuracy"],
+        "window": summary["window_decades"],
+        "at_chance": summary["trials_at_chance"],
+        "diverged": summary["trials_diverged"],
+    }
 
 
 def refuse_another_sweep(results: Results, named: Sequence[Baseline], params: Params) -> None:

@@ -277,6 +277,7 @@ def test_metrics_of_another_sweep_are_refused_and_the_report_stays(
         *FILES,
         *BESIDE,
         "report.md",
+        "answer.json",
     }
 
 

@@ -86,7 +86,7 @@ def best_window(points: Sequence[Point]) -> list[Point]:
 def summarize(
     points: Sequence[Point], records: Sequence[Record], final_epochs: int
 ) -> dict[str, float | int]:
-    """The scalars of `dvc exp show`; both ends of the window are logarithms to base 10."""
+    """The scalars of summary.json; both ends of the window are logarithms to base 10."""
     best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
     low, high = (round(float(np.log10(end.sigma)), 4) for end in (window[0], window[-1]))
     final = [final_test_accuracy(record, final_epochs) for record in records]

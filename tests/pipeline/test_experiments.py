@@ -30,13 +30,25 @@ def wait_for_queue(clone: Clone) -> str:
 
 
 def experiments(clone: Clone) -> dict[str, dict[str, Any]]:
-    """The effort of each experiment, by its name."""
+    """The metrics of each experiment by its name, and how much it trained."""
     [_, base] = json.loads(clone.dvc("exp", "show", "--json"))
     rows = [revision for experiment in base["experiments"] for revision in experiment["revs"]]
     return {
-        row["name"]: json.loads(clone.run("git", "show", f"{row['rev']}:metrics/effort.json"))
+        row["name"]: {
+            **row["data"]["metrics"]["metrics/answer.json"]["data"],
+            **json.loads(clone.run("git", "show", f"{row['rev']}:metrics/effort.json")),
+        }
         for row in rows
     }
+
+
+def compare(clone: Clone) -> str:
+    return clone.run("python", "-m", "stages.compare")
+
+
+def row_of(name: str, table: str) -> str:
+    """The first line of an experiment."""
+    return next(line for line in table.splitlines() if line.startswith(name))
 
 
 def cache_size(clone: Clone) -> str:
@@ -47,10 +59,39 @@ def test_two_queued_experiments_at_once_share_the_trial_cache(committed: Clone) 
     assert wait_for_queue(committed).count("Success") == 2
     found = experiments(committed)
     assert len(found) == 2
-    for effort in found.values():
-        assert effort["trials_trained"] + effort["trials_reused"] == 3
-    assert sum(effort["trials_trained"] for effort in found.values()) == 4
+    for metrics in found.values():
+        assert metrics["trials_trained"] + metrics["trials_reused"] == 3
+    assert sum(metrics["trials_trained"] for metrics in found.values()) == 4
     assert cache_size(committed) == "trial cache: 7 trials"
+
+
+def test_compare_tells_what_each_changed_and_what_came_out_in_80_columns(
+    committed: Clone,
+) -> None:
+    wait_for_queue(committed)
+    output = compare(committed)
+    assert max(map(len, output.splitlines())) == 80
+    rows = {name: row_of(f"{name} ", output).split() for name in experiments(committed)}
+    for name, metrics in experiments(committed).items():
+        assert rows[name][2:] == [
+            f"{metrics['best_sigma']:.3g}",
+            f"{metrics['accuracy']:.2%}",
+            f"{metrics['window']:.1f}",
+            f"{metrics['at_chance']}",
+            f"{metrics['diverged']}",
+        ]
+    assert {row[1] for row in rows.values()} == {"sigma_max=100", "sigma_max=1000"}
+    page = committed.path / "dvc_plots" / "index.html"
+    assert page.as_uri() in output
+    assert all(f'"rev": "{name}"' in page.read_text() for name in ["HEAD", *rows])
+
+
+def test_dvc_shows_as_metrics_only_what_answers_the_question(committed: Clone) -> None:
+    shown = committed.dvc("metrics", "show", "--json")
+    [metrics] = json.loads(shown)[""]["data"].values()
+    assert list(metrics["data"]) == ["best_sigma", "accuracy", "window", "at_chance", "diverged"]
+    lines = committed.dvc("metrics", "show").splitlines()
+    assert max(map(len, lines)) <= 80
 
 
 def test_gc_of_dvc_leaves_the_trial_cache_alone_and_prune_what_experiments_use(
@@ -83,3 +124,23 @@ def test_another_clone_pulls_an_experiment_and_trains_nothing(
     models = other.path / "data" / "models"
     assert len(list(models.glob("*/weights.safetensors"))) == 3
     assert "Running stage" not in other.dvc("repro")
+
+
+def test_compare_tells_of_an_experiment_that_waits_or_failed_no_number(committed: Clone) -> None:
+    committed.dvc("exp", "run", "--queue", "--name", "bad", "-S", "train.lr=-1")
+    committed.dvc("queue", "start")
+    wait_for_queue(committed)
+    committed.dvc("exp", "run", "--queue", "--name", "later", "-S", "sweep.seed=3")
+    output = compare(committed)
+    assert row_of("bad (failed)", output).split()[2:] == ["lr=-1", *5 * "-"]
+    assert row_of("later (queued)", output).split()[2:] == ["seed=3", *5 * "-"]
+    page = (committed.path / "dvc_plots" / "index.html").read_text()
+    assert '"rev": "bad"' not in page
+
+
+def test_compare_without_experiments_says_how_to_make_one(committed: Clone) -> None:
+    committed.run("git", "commit", "-q", "--allow-empty", "-m", "another commit")
+    committed.dvc("exp", "remove", "--queue")
+    output = compare(committed)
+    assert "dvc exp run --name" in output
+    assert "index.html" not in output

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -23,9 +24,9 @@ from tests.pipeline.conftest import Clone, make_clone
 EXPERIMENTS = {
     "tiny": ("1e-6", "1e-2", "1"),
     "middle": ("1e-4", "10", "1"),
-    "huge": ("0.1", "100", "2"),
+    '<b>huge&"#%': ("0.1", "100", "2"),
 }
-"""The smallest and the largest sigma of each, and its replicates."""
+"""The smallest and the largest sigma of each, and its replicates; git allows such a name."""
 
 EPOCHS = 2
 PICTURES = [
@@ -34,6 +35,9 @@ PICTURES = [
     "signals.png",
     "weight_histograms.png",
 ]
+CHARTS = ["Accuracy against sigma", "Learning curves", "Weight distributions"]
+PANELLED = {"Learning curves": "epoch", "Weight distributions": "weight or bias after training"}
+"""The charts with a panel for each revision, and the title of their x axis."""
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -52,6 +56,8 @@ DESCRIBE = """shapes => shapes.map(shape => {
   return {
     text: shape.getAttribute("aria-label") ?? shape.textContent,
     colour: shape.getAttribute("stroke") ?? shape.getAttribute("fill"),
+    dash: shape.getAttribute("stroke-dasharray") ?? "",
+    outline: shape.getAttribute("d") ?? "",
     opacity: Number(getComputedStyle(shape).opacity),
     vertices: (shape.getAttribute("d") ?? "").split("L").length,
     x: box.x, y: box.y, width: box.width, height: box.height,
@@ -90,6 +96,8 @@ class Shape:
 
     text: str
     colour: str | None
+    dash: str
+    outline: str
     opacity: float
     vertices: int
     x: float
@@ -243,7 +251,7 @@ def opened(
 
 def test_the_page_needs_no_network_and_complains_of_nothing(opened: Opened) -> None:
     pictures = [
-        f"static/{revision}_plots_{picture}"
+        f"static/{quote(revision, safe='')}_plots_{picture}"
         for revision in opened.revisions
         for picture in PICTURES
     ]
@@ -370,21 +378,87 @@ def assert_same(drawn: Iterable[Row], rows: Iterable[Row]) -> None:
         assert ours[1:] == pytest.approx(theirs[1:], rel=6e-4)
 
 
-def test_every_chart_has_a_title_and_an_explanation_and_names_its_revisions(
+def test_every_chart_and_picture_has_a_heading_and_an_explanation_in_words(
     opened: Opened,
 ) -> None:
-    def texts(part: str) -> list[str]:
-        return [shape.text for shape in opened.shapes(f".role-{part} text")]
+    headings = [heading.text for heading in opened.shapes("h2")]
+    differences = ["What differs between the revisions"] * (len(opened.revisions) > 1)
+    assert headings[: -len(PICTURES)] == [*differences, *CHARTS]
+    assert len(set(headings)) == len(headings)
+    assert not [heading for heading in headings if re.search(r"[_/]|\.png", heading)]
+    explanations = [paragraph.text for paragraph in opened.shapes("section > p")]
+    assert len(explanations) == len(headings)
+    assert all(len(text.split()) > 3 for text in explanations)
 
+
+def test_panels_and_legend_name_the_revisions_where_there_are_several(opened: Opened) -> None:
+    named = list(opened.revisions) if len(opened.revisions) > 1 else []
+    panels = [shape.text for shape in opened.shapes(".role-title-text text")]
+    assert panels == len(PANELLED) * named
+    legend = [shape.text for shape in opened.shapes(".role-legend-label text")]
+    assert legend[: len(named)] == named
+    assert all(re.fullmatch(r"[\d.]+", label) for label in legend[len(named) :])  # of the colours
+
+
+def test_a_table_names_the_parameters_that_differ_and_only_those(opened: Opened) -> None:
+    rows = opened.page.eval_on_selector_all(
+        "table tr", "all => all.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+    )
+    if len(opened.revisions) == 1:
+        assert rows == []
+        return
+    columns = ["sigma_min", "sigma_max", "replicates", "initializers"]
+    assert rows[0] == ["", "revision", *(f"sweep.{column}" for column in columns)]
+    for row, (name, (low, high, replicates)) in zip(rows[1:], EXPERIMENTS.items(), strict=True):
+        assert row[1] == name
+        assert [*map(float, row[2:5])] == [float(low), float(high), float(replicates)]
+        assert ("orthogonal" in row[5]) == (name == "middle")
+    changed = opened.page.locator("td.changed").all_inner_texts()
+    assert len(changed) == 2 + 1 + 3  # of "middle" and of "huge", all unlike the first
+
+
+def test_revisions_differ_in_dash_and_shape_and_the_table_is_their_key(opened: Opened) -> None:
     revisions = list(opened.revisions)
-    titles = ["Accuracy against sigma", "Learning curves", "Weight distributions"]
-    assert [text for text in texts("title-text") if text not in revisions] == titles
-    assert [text for text in texts("title-text") if text in revisions] == 2 * revisions
-    assert len(texts("title-subtitle")) >= 3
-    assert texts("legend-label")[: len(revisions)] == revisions
+    lines, points = opened.marks("means"), opened.marks("points")
+    shapes = {r: {p.outline for p in points if p.value("revision") == r} for r in revisions}
+    assert len({line.dash for line in lines}) == len(revisions)
+    assert len(set().union(*shapes.values())) == len(revisions)
+    assert all(len(of_revision) == 1 for of_revision in shapes.values())
+    if len(revisions) > 1:
+        keys = [(k.colour, k.dash.replace(" ", ",")) for k in opened.shapes("td svg line")]
+        assert keys == [(line.colour, line.dash) for line in lines]
+        assert len({mark.outline for mark in opened.shapes("td svg path")}) == len(revisions)
+
+
+def test_a_named_initialiser_has_the_colour_and_the_dash_of_its_revision(opened: Opened) -> None:
+    looks = {line.value("rev"): (line.colour, line.dash) for line in opened.marks("means")}
+    for rule in opened.shapes(".named_marks > line"):
+        assert (rule.colour, rule.dash) == looks[rule.value("revision")]
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_panel_has_its_x_axis_under_it(opened: Opened, width: int) -> None:
+    set_width(opened, width)
+    for chart, title in PANELLED.items():
+        inside = f"section:has(> h2:text-is('{chart}'))"
+        several = ".cell >" if len(opened.revisions) > 1 else ""
+        panels = opened.shapes(f"{inside} {several} .background")
+        titles = [s for s in opened.shapes(f"{inside} .role-axis-title text") if s.text == title]
+        labels = opened.shapes(f"{inside} .role-axis-label text")
+        for panel in (p for p in panels if p.height > 100):
+            below = [s for s in [*titles, *labels] if is_under(s, panel)]
+            assert sum(s.text == title for s in below) == 1
+            assert len(below) > 1
+        assert len(titles) == len(opened.revisions)
+
+
+def is_under(shape: Shape, panel: Shape) -> bool:
+    below = 0 <= shape.y - (panel.y + panel.height) < 40
+    return below and panel.x - 20 <= shape.x + shape.width / 2 <= panel.x + panel.width + 20
 
 
 def test_sigma_and_errors_have_logarithmic_axes(opened: Opened) -> None:
+    set_width(opened, 1400)
     points, dots = opened.marks("points"), opened.marks("dots")
     sigmas = [point.number("sigma") for point in points]
     assert_logarithmic(sigmas, [point.x + point.width / 2 for point in points])
@@ -406,22 +480,83 @@ def test_labels_of_an_axis_do_not_overlap(opened: Opened) -> None:
         assert [(a.text, b.text) for a, b in combinations(labels, 2) if a.touches(b)] == []
 
 
-@pytest.mark.parametrize("width", [1400, 700])
-def test_the_page_is_no_wider_than_the_window(opened: Opened, width: int) -> None:
-    opened.page.set_viewport_size({"width": width, "height": 900})
+@pytest.mark.parametrize("width", [1400, 700, 390])
+def test_the_page_is_no_wider_than_the_window_and_its_text_no_smaller(
+    opened: Opened, width: int
+) -> None:
+    set_width(opened, width)
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     for shape in opened.shapes("svg.marks, img"):
         assert 0 <= shape.x < shape.x + shape.width <= width
-        assert shape.width > 300
+    assert min(chart.width for chart in opened.shapes("svg.marks")) > 300
+    sizes = opened.page.eval_on_selector_all(
+        "svg.marks text",
+        """all => all.map(text => {
+          const { a, b } = text.getScreenCTM();
+          return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+        })""",
+    )
+    assert min(sizes) >= 10
 
 
-def test_every_picture_of_every_revision_is_large_enough_to_read(opened: Opened) -> None:
-    opened.page.set_viewport_size({"width": 1400, "height": 900})
-    loaded = opened.page.eval_on_selector_all("img", "all => all.map(img => img.naturalWidth)")
-    shown = [picture.width for picture in opened.shapes("img")]
-    assert loaded == [1440] * len(PICTURES) * len(opened.revisions)
-    assert len(shown) == len(loaded)
-    assert min(shown) > 600
+def set_width(opened: Opened, width: int) -> None:
+    """Resize the window and wait until no chart is drawn again."""
+    opened.page.set_viewport_size({"width": width, "height": 900})
+    opened.page.wait_for_function(
+        """() => {
+          const now = [...document.querySelectorAll("svg.marks")].map(svg => svg.outerHTML).join();
+          const same = now === window.seen;
+          window.seen = now;
+          return same;
+        }""",
+        polling=200,
+    )
+
+
+def test_pictures_say_what_they_show_and_stand_side_by_side(opened: Opened) -> None:
+    set_width(opened, 1400)
+    images = opened.page.eval_on_selector_all(
+        "img", "all => all.map(img => [img.naturalWidth, img.alt, img.getBoundingClientRect().y])"
+    )
+    assert [width for width, _, _ in images] == [1440] * len(PICTURES) * len(opened.revisions)
+    texts = [text for _, text, _ in images]
+    assert len(set(texts)) == len(texts)
+    for text, revision in zip(texts, [*opened.revisions] * len(PICTURES), strict=True):
+        what, _, of = text.partition(": ")
+        assert of == revision
+        assert len(what.split()) > 5
+    rows = len({y for _, _, y in images})
+    assert rows == (len(PICTURES) if len(opened.revisions) > 1 else len(PICTURES) / 2)
+    least = 400 if len(opened.revisions) > 1 else 600
+    assert min(picture.width for picture in opened.shapes("img")) > least
+
+
+def test_a_picture_is_enlarged_by_mouse_or_keyboard_and_escape_closes_it(opened: Opened) -> None:
+    set_width(opened, 390)
+    page, button = opened.page, opened.page.locator("figure button").first
+    for by_keyboard in (False, True):
+        if by_keyboard:
+            button.press("Enter")
+        else:
+            button.click()
+        [large] = opened.shapes("dialog[open] img")
+        assert large.width == 960
+        assert page.locator("dialog img").get_attribute("alt") == button.locator(
+            "img"
+        ).get_attribute("alt")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.keyboard.press("Escape")
+        page.locator("dialog").wait_for(state="detached")
+    button.click()
+    page.get_by_role("button", name="Close").click()
+    page.locator("dialog").wait_for(state="detached")
+    set_width(opened, 1400)
+
+
+def test_the_name_of_an_experiment_is_text_and_never_html(opened: Opened) -> None:
+    assert opened.page.locator("main b").count() == 0
+    shown = opened.page.locator("main").inner_text()
+    assert all(revision in shown for revision in opened.revisions if revision != "workspace")
 
 
 def test_pointing_at_a_point_tells_its_numbers(opened: Opened) -> None:

@@ -1,0 +1,133 @@
+"""The compare door: the experiments of the last commit in a table, and `dvc plots diff` of them.
+
+A row says which parameters an experiment changed and what came out, in 80 columns, the same text on
+a terminal and in a pipe. What `dvc exp show` knows comes from its JSON.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stages.core.door import clear_exit
+
+WIDTH = 80
+COLUMNS = {
+    "best_sigma": "{:.3g}",
+    "accuracy": "{:.2%}",
+    "window": "{:.1f}",
+    "at_chance": "{:.0f}",
+    "diverged": "{:.0f}",
+}
+"""The metrics of answer.json and how to write them."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A revision: what it was asked and, once it is finished, what came out."""
+
+    name: str
+    state: str  # success, queued, running or failed
+    params: Values
+    metrics: Values
+
+
+def main() -> None:
+    """Print the table, then draw the page of all that have results."""
+    workspace, base, *experiments = read_rows(json.loads(dvc("exp", "show", "--json")))
+    Console(width=WIDTH, soft_wrap=False).print(table([workspace, base, *experiments]))
+    if not experiments:
+        print("No experiments of this commit yet: dvc exp run --name wide -S sweep.sigma_max=100")
+        return
+    print("window: decades of sigma within a point of the best")
+    finished = [row.name for row in experiments if row.metrics]
+    print(dvc("plots", "diff", *unlike(workspace, [base, *experiments]), "HEAD", *finished), end="")
+
+
+def dvc(*arguments: str) -> str:
+    """What a `dvc` command prints; where it fails, it has said why, and the process ends."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if run.returncode != 0:
+        sys.exit(run.returncode)
+    return run.stdout
+
+
+def read_rows(shown: Sequence[Any]) -> Iterator[Row]:
+    """The workspace, the commit and its experiments, from `dvc exp show --json`."""
+    for baseline in shown:
+        yield read_row(baseline["name"] or baseline["rev"], "success", baseline)
+        for experiment in baseline["experiments"] or ():
+            state = (experiment["executor"] or {"state": "success"})["state"]
+            revision = experiment["revs"][0]
+            yield read_row(revision["name"] or revision["rev"][:7], state, revision)
+
+
+def read_row(name: str, state: str, revision: Any) -> Row:
+    """A revision of the JSON; one that failed or waits has the metrics of what it started from."""
+    data = revision["data"] or {"params": {}, "metrics": {}}
+    files = data["metrics"] if state == "success" else {}
+    metrics = {k: v for file in files.values() for k, v in (file.get("data") or {}).items()}
+    params = (file.get("data") or {} for file in data["params"].values())
+    return Row(name, state, {k: v for file in params for k, v in flatten(file)}, metrics)
+
+
+def flatten(params: Values) -> Iterator[tuple[str, Any]]:
+    """Parameters as `section.name` and value."""
+    for section, content in params.items():
+        for name, value in content.items():
+            yield f"{section}.{name}", value
+
+
+def unlike(workspace: Row, others: Sequence[Row]) -> list[str]:
+    """The name of the workspace unless one of the others is the same."""
+    here = workspace.params, workspace.metrics
+    return [] if here in [(row.params, row.metrics) for row in others] else [workspace.name]
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """One line for each revision, more where its changes need them."""
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), width=WIDTH)
+    made.add_column("\nexperiment", overflow="fold", max_width=18)
+    made.add_column("\nchanged", overflow="fold", ratio=1)
+    for name in COLUMNS:
+        header = "\n".join(name.rpartition("_")[::2])
+        made.add_column(header, justify="right", no_wrap=True)
+    _, base, *_ = rows
+    for row in rows:
+        name = row.name if row.state == "success" else f"{row.name} ({row.state})"
+        outcome = (told(form, row.metrics.get(name)) for name, form in COLUMNS.items())
+        made.add_row(*map(Text, [name, "\n".join(changes(row, base)), *outcome]))
+    return made
+
+
+def changes(row: Row, base: Row) -> Iterator[str]:
+    """`name=value` of what differs from the commit, without the section where that is clear."""
+    names = {**base.params, **row.params}
+    bare = Counter(name.partition(".")[2] for name in names)
+    for name in names:
+        if row.params.get(name) != base.params.get(name):
+            short = name.partition(".")[2]
+            yield f"{short if bare[short] == 1 else name}={told('{}', row.params.get(name))}"
+
+
+def told(form: str, value: Any) -> str:
+    """A value as the table has it; a list as in `-S`."""
+    if value is None:
+        return "-"
+    return form.format(f"[{','.join(map(str, value))}]" if isinstance(value, list) else value)
+
+
+if __name__ == "__main__":
+    with clear_exit("compare"):
+        main()
