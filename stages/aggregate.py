@@ -1,5 +1,12 @@
 """The aggregate door: data/raw and the trials of params.yaml in data/models in, metrics/ out."""
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.aggregate")
+    from stages.core.door import enter
+
+    enter("stages.aggregate", takes_folder=True)
+
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
@@ -24,7 +31,7 @@ from stages.analysis.rows import (
 from stages.analysis.tables import METRICS, write_csv, write_json
 from stages.analysis.theory import predict_scales, reference_stds
 from stages.core.dataset import MEAN, STD, read_dataset
-from stages.core.door import clear_exit, study_folder
+from stages.core.door import study_folder
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import PROBE_IMAGES, RECORD, Record, parse_record
 from stages.core.trial import NORMAL, sweep_trials
@@ -94,8 +101,3 @@ def write_theory(metrics: Path, sizes: tuple[int, ...], sweep: Sequence[Record])
         )
     )
     write_csv(metrics / "theory.csv", rows)
-
-
-if __name__ == "__main__":
-    with clear_exit("aggregate"):
-        main()

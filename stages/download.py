@@ -4,6 +4,13 @@ MNIST_DIR, where set, names a folder to take them from instead of the network. F
 and verified in data/.raw and then moved, so data/raw never holds a wrong or partial one.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.download")
+    from stages.core.door import enter
+
+    enter("stages.download")
+
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +20,6 @@ from typing import Final
 from filelock import FileLock
 
 from stages.core.dataset import FILES, is_complete
-from stages.core.door import clear_exit
 from stages.core.sources import fetch
 
 RAW: Final = Path("data/raw")
@@ -44,8 +50,3 @@ def staging() -> Iterator[Path]:
         yield STAGING
     finally:
         shutil.rmtree(STAGING, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    with clear_exit("download"):
-        main()

@@ -4,13 +4,19 @@ DVC's own page loads Vega from a CDN. `make` runs this module once after install
 from the installed vl-convert and tells DVC of the page in .dvc/config.local, which is not in git.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.page")
+    from stages.core.door import enter
+
+    enter("stages.page")
+
 import subprocess
 import sys
 from pathlib import Path
 
 import vl_convert
 
-from stages.core.door import clear_exit
 from stages.core.files import write_atomically
 
 DVC = Path(__file__).resolve().parents[1] / ".dvc"
@@ -81,8 +87,3 @@ def page_template() -> str:
     version = [v for v in vl_convert.get_vegalite_versions() if v.startswith(VEGA_LITE)][-1]
     vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version)
     return TEMPLATE.replace("{vega}", vega)
-
-
-if __name__ == "__main__":
-    with clear_exit("page"):
-        main()

@@ -1,5 +1,12 @@
 """The report door: metrics/ and params.yaml in, metrics/report.md out."""
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.report")
+    from stages.core.door import enter
+
+    enter("stages.report")
+
 import json
 from collections.abc import Sequence
 
@@ -20,7 +27,7 @@ from stages.analysis.tables import (
     read_summary,
     readable,
 )
-from stages.core.door import InputError, clear_exit
+from stages.core.door import InputError
 from stages.core.files import write_atomically
 from stages.core.params import Params, read_params
 from stages.core.trial import Provenance, sweep_sigmas
@@ -72,8 +79,3 @@ def read_provenances() -> dict[Provenance, int]:
         rows = json.loads(path.read_text())
         trials = [row.pop("trials") for row in rows]
         return dict(zip((Provenance(**row) for row in rows), trials, strict=True))
-
-
-if __name__ == "__main__":
-    with clear_exit("report"):
-        main()

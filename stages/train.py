@@ -3,6 +3,17 @@
 Finished trials come from the trial cache, only the others are trained.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.train")
+    from stages.core.door import enter
+
+    enter(
+        "stages.train",
+        on_interrupt="interrupted; finished trials are kept, the next run goes on",
+        takes_folder=True,
+    )
+
 import json
 import shutil
 import tempfile
@@ -13,7 +24,7 @@ from pathlib import Path
 
 from stages.core.cache import TrialCache
 from stages.core.dataset import read_dataset
-from stages.core.door import InputError, clear_exit, study_folder, uncollected
+from stages.core.door import InputError, importing, study_folder
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
@@ -28,7 +39,7 @@ def main() -> None:
     params = read_params(folder / PARAMS_FILE)
     if params.runtime.executor == "local":
         warm_up()
-    with uncollected():  # these import torch, while the server does too
+    with importing():  # these import torch, while the server does too
         from stages.engine.executors import open_pool
         from stages.engine.sweep import train_trials
 
@@ -85,8 +96,3 @@ def write_effort(path: Path, trained: int, reused: int, seconds: float) -> None:
     }
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(effort, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    with clear_exit("train", "interrupted; finished trials are kept, the next run goes on"):
-        main()

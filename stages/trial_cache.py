@@ -4,6 +4,13 @@
 some entries and `clear` removes all, each after asking.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.trial_cache")
+    from stages.core.door import enter
+
+    enter("stages.trial_cache", parses=True)
+
 import argparse
 import subprocess
 import sys
@@ -12,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.core.cache import cache_root
-from stages.core.door import InputError, clear_exit
+from stages.core.door import InputError, Parser
 from stages.core.pruning import Entry, entries, remove, trials_of_all_revisions
 
 DAY = 24 * 60 * 60
@@ -32,7 +39,7 @@ def main() -> None:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser("python -m stages.trial_cache", description=__doc__)
+    parser = Parser("python -m stages.trial_cache", description=__doc__)
     actions = parser.add_subparsers(dest="action", metavar="prune | clear")
     clear = actions.add_parser("clear", help="remove all entries")
     prune = actions.add_parser("prune", help="remove entries by age or by use")
@@ -83,8 +90,3 @@ def amount(held: Sequence[Entry]) -> str:
     """Number and size of entries, for people."""
     megabytes = sum(entry.size for entry in held) / 1e6
     return f"{len(held)} trial{'s' * (len(held) != 1)}, {megabytes:.1f} MB"
-
-
-if __name__ == "__main__":
-    with clear_exit("trial cache"):
-        main()
