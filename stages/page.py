@@ -78,8 +78,9 @@ def main() -> None:
     """Write the page and set `plots.html_template`."""
     write_atomically(DVC / PAGE, page_template())
     dvc = [sys.executable, "-m", "dvc", "--cd", str(DVC.parent)]
+    # In a session of its own: Ctrl-C is for this process to answer.
     setting = ["config", "--local", "plots.html_template", PAGE.as_posix()]
-    sys.exit(subprocess.run([*dvc, *setting], check=False).returncode)
+    sys.exit(subprocess.run([*dvc, *setting], check=False, start_new_session=True).returncode)
 
 
 def page_template() -> str:

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -92,13 +93,18 @@ def trial() -> Trial:
 @pytest.fixture
 def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
     """A folder with the small data set as data/raw."""
-    raw = tmp_path / "data" / "raw"
+    return make_workspace(tmp_path, small_dataset)
+
+
+def make_workspace(folder: Path, dataset: Dataset) -> Path:
+    """Write `dataset` to data/raw in `folder`."""
+    raw = folder / "data" / "raw"
     raw.mkdir(parents=True)
     for split, part in (("train", "train"), ("t10k", "test")):
-        images = getattr(small_dataset, f"{part}_images")
+        images = getattr(dataset, f"{part}_images")
         write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
-        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(small_dataset, f"{part}_labels"))
-    return tmp_path
+        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(dataset, f"{part}_labels"))
+    return folder
 
 
 def probes_of(sigma: float, epochs: int) -> list[ProbeRecord]:
@@ -190,3 +196,10 @@ def run_stage(workspace: Path, stage: str) -> tuple[str, str]:
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     return output, errors
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -6,14 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.isolate import proportional_size
-from tests.conftest import REPOSITORY, fail_stage, run_stage, start_stage, write_params
+from tests.conftest import (
+    REPOSITORY,
+    fail_stage,
+    run_stage,
+    start_stage,
+    wait_until,
+    write_params,
+)
 
 
 def train(workspace: Path, **changes: Any) -> tuple[str, str]:
@@ -29,13 +35,6 @@ def models(workspace: Path) -> dict[str, bytes]:
         + json.dumps(json.loads((folder / "trial.json").read_bytes())["history"]).encode()
         for folder in (workspace / "data" / "models").iterdir()
     }
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def entries(workspace: Path) -> list[Path]:

@@ -1,7 +1,8 @@
 """Ctrl-C, or a request to end, at any moment: the process cleans up and ends in one line.
 
 Python would raise KeyboardInterrupt wherever it is. In C++ that is being imported nothing catches
-that, and the process aborts; in a destructor it is printed and forgotten.
+that, and the process aborts; a process that is half started complains; in a destructor it is
+printed and forgotten.
 """
 
 import contextlib
@@ -16,7 +17,10 @@ from types import FrameType
 from typing import NoReturn
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_IMPORT_AGAIN_SECONDS = 0.02
+_DELICATE = ("<frozen importlib", f"{Path(os.__file__).parent}/multiprocessing/popen_")
+"""Beginnings of the names of files in which an exception does harm."""
+
+_LATER_SECONDS = 0.02
 
 _last_words = "interrupted"
 short_lived: list[Path] = []
@@ -76,17 +80,17 @@ def _end(stop: int, _: FrameType | None) -> None:
 
 
 def _unwind(stop: int, frame: FrameType | None) -> None:
-    if _in_import(frame):
+    if _is_delicate(frame):
         signal.signal(signal.SIGALRM, lambda _, later: _unwind(stop, later))
-        signal.setitimer(signal.ITIMER_REAL, _IMPORT_AGAIN_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, _LATER_SECONDS)
         return
     _handle([stop for stop in _STOPS if signal.getsignal(stop) is _unwind], _end)
     raise KeyboardInterrupt(stop)
 
 
-def _in_import(frame: FrameType | None) -> bool:
+def _is_delicate(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        if frame.f_code.co_filename.startswith(_DELICATE):
             return True
         frame = frame.f_back
     return False
