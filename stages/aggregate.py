@@ -32,6 +32,7 @@ from stages.analysis.tables import METRICS, write_csv, write_json
 from stages.analysis.theory import predict_scales, reference_stds
 from stages.core.dataset import MEAN, STD, read_dataset
 from stages.core.door import study_folder
+from stages.core.pace import following
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import PROBE_IMAGES, RECORD, Record, parse_record
 from stages.core.trial import NORMAL, sweep_trials
@@ -47,7 +48,8 @@ def main() -> None:
     metrics = folder / METRICS
     trials = sweep_trials(params)
     folders = [folder / MODELS / trial.name for trial in trials]
-    records = [parse_record((folder / RECORD).read_bytes()) for folder in folders]
+    read = following(folders, f"reading {MODELS}", len(folders))
+    records = [parse_record((folder / RECORD).read_bytes()) for folder in read]
     sweep = [record for record in records if record.initializer == NORMAL]
     points = accuracy_points(sweep, params.report.final_epochs)
     summary = summarize(points, sweep, params.report.final_epochs)

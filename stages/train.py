@@ -25,6 +25,7 @@ from pathlib import Path
 from stages.core.cache import TrialCache
 from stages.core.dataset import read_dataset
 from stages.core.door import InputError, importing, study_folder
+from stages.core.pace import following
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
@@ -41,21 +42,41 @@ def main() -> None:
         warm_up()
     with importing():  # these import torch, while the server does too
         from stages.engine.executors import open_pool
+        from stages.engine.forecast import say_what_it_takes
         from stages.engine.sweep import train_trials
 
     trials = sweep_trials(params)
     began = time.monotonic()
-    with open_pool(params.runtime, read_dataset(RAW)) as pool:
+    dataset = read_dataset(RAW)
+    with open_pool(params.runtime, dataset) as pool:
         cache = TrialCache.of_checkout(pool.provenance)
-        missing = [trial for trial in trials if cache.find(trial) is None]
-        print(f"{len(trials)} trials: {len(trials) - len(missing)} reused, {len(missing)} to train")
+        asked = following(trials, "looking into the trial cache", len(trials))
+        missing = [trial for trial in asked if cache.find(trial) is None]
+        say_what_is_trained(trials, missing, pool.workers)
         say_where_training_begins(missing, cache)
+        on_cores = params.runtime.executor == "local" and pool.provenance.device == "cpu"
+        say_what_it_takes(len(trials), missing, dataset, on_cores * pool.workers, folder)
         if missing:
             train_trials(missing, cache, pool)
-    write_models(((trial.name, cache.find(trial)) for trial in trials), folder / MODELS)
+    entries = ((trial.name, cache.find(trial)) for trial in trials)
+    write_models(following(entries, f"writing {MODELS}", len(trials)), folder / MODELS)
     write_effort(
         folder / EFFORT, len(missing), len(trials) - len(missing), time.monotonic() - began
     )
+
+
+def say_what_is_trained(trials: list[Trial], missing: list[Trial], processes: int) -> None:
+    """Print how many trials are reused and trained, and how."""
+    line = f"{len(trials)} trials: {len(trials) - len(missing)} reused, {len(missing)} to train"
+    if missing:
+        epochs, processes = missing[0].epochs, min(processes, len(missing))
+        line += f": {counted(epochs, 'epoch')} each, on {counted(processes, 'process', 'es')}"
+    print(line, flush=True)
+
+
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """A number and its noun in the plural, or in the singular after 1."""
+    return f"{number} {noun}{ending * (number != 1)}"
 
 
 def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
