@@ -1,5 +1,12 @@
 """The aggregate door: data/raw and the trials of params.yaml in data/models in, metrics/ out."""
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.aggregate")
+    from stages.core.door import enter
+
+    enter("stages.aggregate", takes_folder=True)
+
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
@@ -24,7 +31,8 @@ from stages.analysis.rows import (
 from stages.analysis.tables import METRICS, write_csv, write_json
 from stages.analysis.theory import predict_scales, reference_stds
 from stages.core.dataset import MEAN, STD, read_dataset
-from stages.core.door import clear_exit, study_folder
+from stages.core.door import study_folder
+from stages.core.pace import following
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, PROBE_IMAGES, RECORD, WEIGHTS, Record, verify_result
 from stages.core.sums import VerifiedFolder
@@ -65,9 +73,12 @@ def main() -> None:
         write_csv(metrics / "baselines.csv", map(baseline_row, named), BASELINE_COLUMNS)
         write_csv(metrics / "history.csv", history_rows(sweep))
         histograms = histogram_rows(folders, records, params.report.histogram_bins)
-        write_csv(metrics / "histograms.csv", histograms)
+        bins = len({record.sigma for record in sweep}) * params.report.histogram_bins
+        write_csv(metrics / "histograms.csv", following(histograms, "histograms.csv", bins))
         write_csv(metrics / "probes.csv", probe_rows(records))
-        write_csv(metrics / "layers.csv", layer_rows(folders, records))
+        matrices = len(records) * (len(trials[0].sizes) - 1)
+        changes = following(layer_rows(folders, records), "layers.csv", matrices)
+        write_csv(metrics / "layers.csv", changes)
         write_csv(metrics / "distributions.csv", distribution_rows(folders, records))
         theory.result()
     print(*(f"{name} {value:.6g}" for name, value in summary.items()), sep="\n")
@@ -81,7 +92,7 @@ def read_records(folder: Path, trials: Sequence[Trial]) -> list[Record]:
     study = f" {folder / 'dvc.yaml'}" * (folder != Path())
     models = VerifiedFolder(folder / MODELS, mended_by=f"dvc repro{study}")
     records = []
-    for trial in trials:
+    for trial in following(trials, f"reading {MODELS}", len(trials)):
         files = {name: models.read(f"{trial.name}/{name}") for name in (RECORD, INITIAL, WEIGHTS)}
         try:
             records.append(verify_result(files, trial))
@@ -112,8 +123,3 @@ def write_theory(metrics: Path, sizes: tuple[int, ...], sweep: Sequence[Record])
         )
     )
     write_csv(metrics / "theory.csv", rows)
-
-
-if __name__ == "__main__":
-    with clear_exit("aggregate"):
-        main()

@@ -4,11 +4,17 @@ DVC deletes what a stage makes before it runs the stage. So this one comes befor
 mistake in params.yaml ends the run here, while every result is still in place.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.check")
+    from stages.core.door import enter
+
+    enter("stages.check")
+
 import json
 from pathlib import Path
 
 from stages.analysis.tables import METRICS, write_csv
-from stages.core.door import clear_exit
 from stages.core.params import read_params
 
 CHECKED = Path("data/checked")
@@ -28,8 +34,3 @@ def main() -> None:
     )
     CHECKED.parent.mkdir(exist_ok=True)
     CHECKED.write_text("params.yaml is valid\n")
-
-
-if __name__ == "__main__":
-    with clear_exit("check"):
-        main()

@@ -4,6 +4,13 @@ A row says which parameters an experiment changed and what came out, in 80 colum
 a terminal and in a pipe. What `dvc exp show` knows comes from its JSON.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.compare")
+    from stages.core.door import enter
+
+    enter("stages.compare")
+
 import json
 import subprocess
 import sys
@@ -16,8 +23,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from stages.core.door import clear_exit
 
 WIDTH = 80
 COLUMNS = {
@@ -126,8 +131,3 @@ def told(form: str, value: Any) -> str:
     if value is None:
         return "-"
     return form.format(f"[{','.join(map(str, value))}]" if isinstance(value, list) else value)
-
-
-if __name__ == "__main__":
-    with clear_exit("compare"):
-        main()

@@ -5,11 +5,17 @@ and verified in a folder beside data/raw and then moved, so this never holds a w
 Their sums beside them tell the other stages that they are still the same.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.download")
+    from stages.core.door import enter
+
+    enter("stages.download")
+
 from pathlib import Path
 from typing import Final
 
 from stages.core.dataset import FILES, is_complete
-from stages.core.door import clear_exit
 from stages.core.scratch import scratch_folder
 from stages.core.sources import fetch
 from stages.core.sums import write_sums
@@ -33,8 +39,3 @@ def fill() -> str:
             (folder / name).replace(RAW / name)
             print(f"{RAW / name}: {file.size:,} bytes")
     return source
-
-
-if __name__ == "__main__":
-    with clear_exit("download"):
-        main()

@@ -4,6 +4,13 @@ DVC's own page loads Vega from a CDN. `make` runs this module once after install
 from the installed vl-convert and tells DVC of the page in .dvc/config.local, which is not in git.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.page")
+    from stages.core.door import enter
+
+    enter("stages.page")
+
 import json
 import subprocess
 import sys
@@ -11,7 +18,6 @@ from pathlib import Path
 
 import vl_convert
 
-from stages.core.door import clear_exit
 from stages.core.files import write_atomically
 
 DVC = Path(__file__).resolve().parents[1] / ".dvc"
@@ -45,8 +51,9 @@ def main() -> None:
     """Write the page and set `plots.html_template`."""
     write_atomically(DVC / PAGE, page_template())
     dvc = [sys.executable, "-m", "dvc", "--cd", str(DVC.parent)]
+    # In a session of its own: Ctrl-C is for this process to answer.
     setting = ["config", "--local", "plots.html_template", PAGE.as_posix()]
-    sys.exit(subprocess.run([*dvc, *setting], check=False).returncode)
+    sys.exit(subprocess.run([*dvc, *setting], check=False, start_new_session=True).returncode)
 
 
 def page_template() -> str:
@@ -59,8 +66,3 @@ def page_template() -> str:
     vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version)
     template = TEMPLATE.read_text(encoding="utf-8")
     return template.replace("{pictures}", json.dumps(PICTURES)).replace("{vega}", vega)
-
-
-if __name__ == "__main__":
-    with clear_exit("page"):
-        main()

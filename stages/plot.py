@@ -1,5 +1,12 @@
 """The plot door: metrics/ in, plots/ out."""
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.plot")
+    from stages.core.door import enter
+
+    enter("stages.plot")
+
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +21,7 @@ from stages.analysis.tables import (
     read_table,
     readable,
 )
-from stages.core.door import clear_exit, uncollected
+from stages.core.door import uncollected
 from stages.figures.accuracy_vs_sigma import accuracy_vs_sigma
 from stages.figures.before_after import before_after
 from stages.figures.signals import signals
@@ -54,8 +61,3 @@ def read_histograms() -> list[Histogram]:
             bin_of_sigma = float(row["bin_center"]), float(row["count"])
             bins.setdefault(float(row["sigma"]), []).append(bin_of_sigma)
     return [Histogram(sigma, *np.array(bins[sigma]).T) for sigma in sorted(bins)]
-
-
-if __name__ == "__main__":
-    with clear_exit("plot"):
-        main()

@@ -1,5 +1,12 @@
 """The report door: metrics/ and params.yaml in, metrics/report.md and answer.json out."""
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.report")
+    from stages.core.door import enter
+
+    enter("stages.report")
+
 import json
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +28,7 @@ from stages.analysis.tables import (
     readable,
     write_json,
 )
-from stages.core.door import InputError, clear_exit
+from stages.core.door import InputError
 from stages.core.files import write_atomically
 from stages.core.params import Params, read_params
 from stages.core.records import parse_json, parse_provenance
@@ -88,8 +95,3 @@ def read_provenances() -> dict[Provenance, int]:
             raise ValueError("is not a list of provenances")
         trials = [int(row.pop("trials")) for row in rows]
         return dict(zip(map(parse_provenance, rows), trials, strict=True))
-
-
-if __name__ == "__main__":
-    with clear_exit("report"):
-        main()

@@ -3,6 +3,17 @@
 Finished trials come from the trial cache, only the others are trained.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.train")
+    from stages.core.door import enter
+
+    enter(
+        "stages.train",
+        on_interrupt="interrupted; finished trials are kept, the next run goes on",
+        takes_folder=True,
+    )
+
 import json
 import shutil
 import time
@@ -12,7 +23,8 @@ from pathlib import Path
 
 from stages.core.cache import TrialCache
 from stages.core.dataset import read_dataset
-from stages.core.door import InputError, clear_exit, study_folder, uncollected
+from stages.core.door import InputError, importing, study_folder
+from stages.core.pace import following
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.scratch import scratch_folder
@@ -29,23 +41,43 @@ def main() -> None:
     params = read_params(folder / PARAMS_FILE)
     if params.runtime.executor == "local":
         warm_up()
-    with uncollected():  # these import torch, while the server does too
+    with importing():  # these import torch, while the server does too
         from stages.engine.executors import open_pool
+        from stages.engine.forecast import say_what_it_takes
         from stages.engine.sweep import train_trials
 
     trials = sweep_trials(params)
     began = time.monotonic()
-    with open_pool(params.runtime, read_dataset(RAW)) as pool:
+    dataset = read_dataset(RAW)
+    with open_pool(params.runtime, dataset) as pool:
         cache = TrialCache.of_checkout(pool.provenance)
-        missing = [trial for trial in trials if cache.find(trial) is None]
-        print(f"{len(trials)} trials: {len(trials) - len(missing)} reused, {len(missing)} to train")
+        asked = following(trials, "looking into the trial cache", len(trials))
+        missing = [trial for trial in asked if cache.find(trial) is None]
+        say_what_is_trained(trials, missing, pool.workers)
         say_where_training_begins(missing, cache)
+        on_cores = params.runtime.executor == "local" and pool.provenance.device == "cpu"
+        say_what_it_takes(len(trials), missing, dataset, on_cores * pool.workers, folder)
         if missing:
             train_trials(missing, cache, pool)
-    write_models(((trial.name, cache.find(trial)) for trial in trials), folder / MODELS)
+    entries = ((trial.name, cache.find(trial)) for trial in trials)
+    write_models(following(entries, f"writing {MODELS}", len(trials)), folder / MODELS)
     write_effort(
         folder / EFFORT, len(missing), len(trials) - len(missing), time.monotonic() - began
     )
+
+
+def say_what_is_trained(trials: list[Trial], missing: list[Trial], processes: int) -> None:
+    """Print how many trials are reused and trained, and how."""
+    line = f"{len(trials)} trials: {len(trials) - len(missing)} reused, {len(missing)} to train"
+    if missing:
+        epochs, processes = missing[0].epochs, min(processes, len(missing))
+        line += f": {counted(epochs, 'epoch')} each, on {counted(processes, 'process', 'es')}"
+    print(line, flush=True)
+
+
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """A number and its noun in the plural, or in the singular after 1."""
+    return f"{number} {noun}{ending * (number != 1)}"
 
 
 def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
@@ -89,8 +121,3 @@ def write_effort(path: Path, trained: int, reused: int, seconds: float) -> None:
     }
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(effort, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    with clear_exit("train", "interrupted; finished trials are kept, the next run goes on"):
-        main()

@@ -4,6 +4,13 @@
 some entries and `clear` removes all, each after asking.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m stages.trial_cache")
+    from stages.core.door import enter
+
+    enter("stages.trial_cache", parses=True)
+
 import argparse
 import subprocess
 import sys
@@ -12,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.core.cache import cache_root
-from stages.core.door import InputError, clear_exit
+from stages.core.door import InputError, Parser
 from stages.core.pruning import (
     Entry,
     entries,
@@ -42,7 +49,7 @@ def main() -> None:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser("python -m stages.trial_cache", description=__doc__)
+    parser = Parser("python -m stages.trial_cache", description=__doc__)
     actions = parser.add_subparsers(dest="action", metavar="prune | clear")
     clear = actions.add_parser("clear", help="remove all entries")
     prune = actions.add_parser("prune", help="remove entries by age or by use")
@@ -103,8 +110,3 @@ def amount(held: Sequence[Entry]) -> str:
 def megabytes(sizes: Iterable[int]) -> str:
     """The sum of sizes in bytes, for people."""
     return f"{sum(sizes) / 1e6:.1f} MB"
-
-
-if __name__ == "__main__":
-    with clear_exit("trial cache"):
-        main()

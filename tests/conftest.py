@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,10 @@ def run_stage(workspace: Path, stage: str) -> tuple[str, str]:
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     return output, errors
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -1,12 +1,19 @@
 """The train door as DVC calls it, on a small data set: what is trained, reused and survives."""
 
+import fcntl
+import io
 import json
 import os
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,13 +22,16 @@ import pytest
 from torch.backends import mkl
 
 from benchmarks.isolate import proportional_size
+from stages.core.pace import following
 from stages.core.trial import Provenance
+from stages.engine.device import available_cores
 from tests.conftest import (
     REPOSITORY,
     fail_stage,
     run_stage,
     stage_environment,
     start_stage,
+    wait_until,
     write_params,
 )
 
@@ -39,13 +49,6 @@ def models(workspace: Path) -> dict[str, bytes]:
         + json.dumps(json.loads(record.read_bytes())["history"]).encode()
         for record in records(workspace)
     }
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def entries(workspace: Path) -> list[Path]:
@@ -137,8 +140,8 @@ def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -
     write_params(workspace, **long)
     process = start_stage(workspace, "train")
     assert process.stdout
-    assert process.stdout.readline() == "20 trials: 0 reused, 20 to train\n"
-    assert process.stdout.readline().startswith("4/20 trained")
+    assert process.stdout.readline().startswith("20 trials: 0 reused, 20 to train")
+    wait_until(lambda: len(entries(workspace)) >= 4)
     children = process_family(process.pid)
     assert len(children) >= 2
     process.kill()
@@ -202,13 +205,13 @@ def test_two_sweeps_at_once_train_no_trial_twice(workspace: Path, tmp_path: Path
     both = [start_stage(workspace, "train") for _ in range(2)]
     outputs = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
-    trained = [
-        len(line.partition(" s left: ")[2].split(", "))
+    found = [
+        int(line.partition(" ")[0])
         for output, _ in outputs
         for line in output.splitlines()
-        if " s left: " in line
+        if line.endswith(" finished by another run")
     ]
-    assert sum(trained) == 20
+    assert sum(found) == 20
     assert len(models(workspace)) == 20
 
 
@@ -328,3 +331,96 @@ def test_memory_does_not_grow_with_the_number_of_trials(workspace: Path) -> None
         assert process.wait() == 0
     state_of_one_network = 4 * 109_392 * 4
     assert peaks[232] - peaks[32] < 200 * state_of_one_network / 2
+
+
+def test_a_pipe_gets_few_lines_that_say_what_is_done_and_left(workspace: Path) -> None:
+    output, errors = train(workspace, sweep={"num_points": 20}, train={"epochs": 40})
+    assert errors == ""
+    lines = output.splitlines()
+    assert lines[0].startswith("20 trials: 0 reused, 20 to train: 40 epochs each, on ")
+    assert all(re.fullmatch(r"\d+/20 trained, \d+ s(, about \d+ s left)?", li) for li in lines[1:])
+    assert "left" in lines[1]
+    assert lines[-1].startswith("20/20 trained, ")
+    assert len(lines) < 8
+
+
+def test_a_bar_says_only_a_time_left_that_is_known(workspace: Path) -> None:
+    write_params(workspace, sweep={"num_points": 20}, train={"epochs": 40})
+    bar = on_terminal(workspace, "train")
+    assert "?" not in bar
+    assert "0/20 trained |                | 0/800 epochs\r" in bar
+    assert "about " in bar
+    assert max(map(len, re.split(r"[\r\n]+", bar))) < 80
+
+
+def on_terminal(workspace: Path, stage: str) -> str:
+    """Run a stage on a terminal of 80 columns; what it showed there."""
+    terminal, its_end = pty.openpty()
+    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"stages.{stage}"],
+        cwd=workspace,
+        env=stage_environment(),
+        stdout=its_end,
+        stderr=its_end,
+    )
+    os.close(its_end)
+    shown = b""
+    with suppress(OSError):  # EIO: the stage has ended
+        while part := os.read(terminal, 1 << 16):
+            shown += part
+    os.close(terminal)
+    assert process.wait() == 0
+    return shown.decode()
+
+
+def test_a_huge_sweep_says_before_it_begins_what_time_and_disk_it_takes(workspace: Path) -> None:
+    write_params(workspace, sweep={"num_points": 20_000}, train={"epochs": 100_000})
+    process = start_stage(workspace, "train")
+    assert process.stdout
+    lines = [process.stdout.readline() for _ in range(3)]
+    while lines[-1].startswith("looking into the trial cache"):
+        lines[-1:] = [process.stdout.readline()]
+    while not lines[0].startswith("20000 trials"):
+        lines = [*lines[1:], process.stdout.readline()]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert re.fullmatch(r"roughly \d+ (h|days) of training\n", lines[1])
+    assert lines[2].startswith(
+        "roughly 70 GB of disk: trial cache 35, data/models 18, DVC's cache 18; "
+    )
+
+
+def test_reading_many_trials_from_the_cache_says_how_far_it_is() -> None:
+    def slowly() -> Iterator[int]:
+        for number in range(12):
+            time.sleep(0.3)
+            yield number
+
+    with redirect_stdout(io.StringIO()) as output, redirect_stderr(io.StringIO()):
+        assert list(following(slowly(), "reading", 12)) == list(range(12))
+    assert re.fullmatch(r"reading: \d+/12, about \d s left\n", output.getvalue())
+
+
+def test_more_processes_than_cores_work_and_are_said_to_be_slower(workspace: Path) -> None:
+    workers = available_cores() + 3
+    _, errors = train(workspace, runtime={"workers": workers})
+    assert errors.startswith(f"runtime.workers = {workers} on {available_cores()} cores is slower")
+    assert errors.count("\n") == 1
+
+
+def test_a_very_long_temporary_folder_is_no_hindrance(workspace: Path) -> None:
+    write_params(workspace)
+    long = workspace / ("long" * 30)
+    long.mkdir()
+    trained = subprocess.run(
+        [sys.executable, "-m", "stages.train"],
+        cwd=workspace,
+        env={**stage_environment(), "TMPDIR": str(long)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stderr == ""
+    assert len(models(workspace)) == 3

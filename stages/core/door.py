@@ -1,15 +1,80 @@
-"""What all doors share: where they work, what they skip, how they end when they cannot go on."""
+"""What all doors share: how they are opened, where they work, how they end when they cannot go on.
 
+It imports nothing heavy: `enter` imports the door itself, where an interrupt and a missing package
+end in one line.
+"""
+
+import argparse
 import gc
 import os
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
+
+from stages import ACTIVATE
+from stages.core import interrupts
+from stages.core.streams import use_lasting_streams
 
 
 class InputError(Exception):
     """A user's mistake or a missing piece; the message is one line that says what to do."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a command line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        self.exit(2, f"{self.prog}: {message} ({' '.join(self.format_usage().split())})\n")
+
+
+def enter(
+    module: str,
+    on_interrupt: str = "interrupted",
+    takes_folder: bool = False,
+    parses: bool = False,
+) -> NoReturn:
+    """Run the door `module` to the end of the process: import it, then call its main().
+
+    `takes_folder`: its command line may name the folder of a study; `parses`: main() reads it.
+    """
+    use_lasting_streams()
+    stage = module.rpartition(".")[2].replace("_", " ")
+    with clear_exit(stage, on_interrupt), interrupts.interruptible(f"{stage}: {on_interrupt}"):
+        if not parses:
+            _read_command_line(module, takes_folder)
+        if "DVC_ROOT" in os.environ:
+            threading.Thread(target=_follow_dvc, daemon=True).start()
+        with importing():
+            door = import_module(module)
+        door.main()
+    sys.exit()
+
+
+def _read_command_line(module: str, takes_folder: bool) -> None:
+    parser = Parser(f"python -m {module}", description=sys.modules["__main__"].__doc__)
+    if takes_folder:
+        parser.add_argument(
+            "folder", nargs="?", type=_folder, help="that of a study; default: the main experiment"
+        )
+    parser.parse_args()
+
+
+def _folder(name: str) -> Path:
+    if not Path(name).is_dir():
+        raise argparse.ArgumentTypeError(f"{name}: no such folder")
+    return Path(name)
+
+
+def _follow_dvc() -> None:
+    with suppress(ModuleNotFoundError):  # the stage's own imports say that packages are missing
+        from stages.core.lineage import follow_dvc
+
+        follow_dvc()
 
 
 def study_folder() -> Path:
@@ -33,25 +98,31 @@ def uncollected() -> Iterator[None]:
 
 
 @contextmanager
+def importing() -> Iterator[None]:
+    """Around imports that take long: uncollected, and Ctrl-C ends them at once."""
+    with uncollected(), interrupts.importing():
+        yield
+
+
+@contextmanager
 def clear_exit(stage: str, on_interrupt: str = "interrupted") -> Iterator[None]:
     """End the process in one line, without traceback, where a person can mend the cause.
 
-    Exit code 130 after Ctrl-C, 1 after an InputError or an error of the file system.
+    Exit code 128 plus the number of the signal that interrupted it (130 after Ctrl-C), 1 after an
+    InputError, a missing package or an error of the file system.
     """
     try:
         yield
-    except KeyboardInterrupt:
-        _end(f"{stage}: {on_interrupt}", 130)
+    except KeyboardInterrupt as interrupt:
+        [signal] = interrupt.args or [2]
+        interrupts.end(f"{stage}: {on_interrupt}", 128 + signal)
     except InputError as error:
-        _end(f"{stage}: {error}", 1)
+        interrupts.end(f"{stage}: {error}", 1)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("stages", "studies"):
+            raise
+        interrupts.end(f"{stage}: {sys.executable} has no {package}: {ACTIVATE}", 1)
     except OSError as error:
         where = error.filename or f"in {Path.cwd()}"
-        _end(f"{stage}: {error.strerror or error}: {where}", 1)
-
-
-def _end(line: str, code: int) -> None:
-    """Exit at once: Python's own way out would wait for a training process to finish its group."""
-    print(line, file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+        interrupts.end(f"{stage}: {error.strerror or error}: {where}", 1)

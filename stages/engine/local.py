@@ -1,12 +1,15 @@
 """Training processes on this machine."""
 
 import multiprocessing
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
+
+import psutil
 
 from stages.core.dataset import Dataset
 from stages.core.door import InputError
@@ -28,6 +31,8 @@ def local_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
     workers = runtime.workers
     if workers == "auto":
         workers = 1 if device.type == "cuda" else available_cores()
+    elif workers > available_cores():
+        _say_too_many(workers, dataset)
     ended: SimpleQueue[int] = context.SimpleQueue()
     executor = ProcessPoolExecutor(workers, context, _start_worker, (dataset, provenance, ended))
     seen: set[BaseProcess] = set()
@@ -56,6 +61,17 @@ def local_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
         executor.shutdown(wait=False, cancel_futures=True)
         raise
     executor.shutdown()
+
+
+def _say_too_many(workers: int, dataset: Dataset) -> None:
+    """Each process has the images twice: as bytes, and as floats."""
+    pixels = dataset.train_images.size + dataset.test_images.size
+    needed, free = workers * 5 * pixels, psutil.virtual_memory().available
+    print(
+        f"runtime.workers = {workers} on {available_cores()} cores is slower than one a core; "
+        f"images take {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free",
+        file=sys.stderr,
+    )
 
 
 def _drain(counts: "SimpleQueue[int]") -> int:

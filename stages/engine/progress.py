@@ -1,4 +1,4 @@
-"""How far a sweep has come: a live bar on a terminal, a line a group elsewhere."""
+"""How far a sweep has come: a live bar on a terminal, elsewhere a line now and then."""
 
 import sys
 import time
@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from stages.core.pace import Reminder, in_words
 from stages.core.trial import Trial
+
+_FIRST_LINE_SECONDS = 10
+
+_LONG_ROUND_SECONDS = 10
+"""From here on the start of processes, a second or two, is a small part of the first round."""
 
 
 class Progress:
@@ -15,14 +21,16 @@ class Progress:
     def __init__(self, trials: Sequence[Trial]) -> None:
         self._trials = len(trials)
         self._trials_done = 0
-        self._epochs = sum(trial.epochs for trial in trials)
-        self._epochs_done = 0
+        self._epochs_left = sum(trial.epochs for trial in trials)
+        self._pace = _Pace()
         self._start = time.monotonic()
+        self._reminder = Reminder(_FIRST_LINE_SECONDS)
+        self._said_time_left = False
         self._said_waiting = False
         self._bar = tqdm(
-            total=self._epochs,
+            total=self._epochs_left,
             disable=not sys.stderr.isatty(),
-            bar_format="{desc} |{bar:24}| {n_fmt}/{total_fmt} epochs, {remaining} left",
+            bar_format="{desc} |{bar:16}| {n_fmt}/{total_fmt} epochs{postfix}",
         )
         self._describe()
 
@@ -30,29 +38,36 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._bar.disable and self._trials_done == self._trials:
+            self._print_line()
         self._bar.close()
 
-    def epochs_ended(self, count: int) -> None:
-        """So many epochs of single networks ended."""
-        self._epochs_done += count
+    def epochs_ended(self, count: int, abreast: int) -> None:
+        """So many epochs of single networks ended, while `abreast` networks were in training."""
+        self._pace.ended(count, abreast)
+        self.epochs_spared(count)
+        self._bar.set_postfix_str(self._time_left())
+        if self._bar.disable:
+            first = not self._said_time_left and self._time_left() != ""
+            self._said_time_left |= first
+            if self._reminder.is_due(self._elapsed()) or first:
+                self._print_line()
+                self._reminder.said(self._elapsed())
+
+    def epochs_spared(self, count: int) -> None:
+        """So many epochs need no training here: an earlier or another run has done it."""
+        self._epochs_left -= count
         self._bar.update(count)
 
     def trials_trained(self, trials: Sequence[Trial]) -> None:
         """A group is finished and stored."""
         self._trials_done += len(trials)
         self._describe()
-        if self._bar.disable:
-            elapsed = time.monotonic() - self._start
-            left = elapsed / self._epochs_done * (self._epochs - self._epochs_done)
-            starts = ", ".join(_short(trial) for trial in trials)
-            done = f"{self._trials_done}/{self._trials} trained"
-            print(f"{done}, {elapsed:.0f} s, {left:.0f} s left: {starts}", flush=True)
 
     def trials_found(self, trials: Sequence[Trial]) -> None:
         """Another run finished these meanwhile."""
-        self._trials_done += len(trials)
-        self._describe()
-        self.epochs_ended(sum(trial.epochs for trial in trials))
+        self.trials_trained(trials)
+        self.epochs_spared(sum(trial.epochs for trial in trials))
         self._say(f"{len(trials)} finished by another run")
 
     def waiting_for(self, trials: Sequence[Trial]) -> None:
@@ -64,9 +79,55 @@ class Progress:
     def _say(self, line: str) -> None:
         self._bar.write(line, file=sys.stdout)
 
+    def _print_line(self) -> None:
+        parts = [self._done(), in_words(self._elapsed()), self._time_left()]
+        print(*filter(None, parts), sep=", ", flush=True)
+
     def _describe(self) -> None:
-        self._bar.set_description_str(f"{self._trials_done}/{self._trials} trained")
+        self._bar.set_description_str(self._done())
+
+    def _done(self) -> str:
+        return f"{self._trials_done}/{self._trials} trained"
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._start
+
+    def _time_left(self) -> str:
+        """Empty where it is not known, and where nothing is left."""
+        seconds = self._pace.seconds_for(self._epochs_left)
+        return f"about {in_words(seconds)} left" if seconds and self._epochs_left else ""
 
 
-def _short(trial: Trial) -> str:
-    return trial.initializer if trial.sigma is None else f"{trial.sigma:.3g}"
+class _Pace:
+    """How fast epochs end, measured over whole rounds: in one, each network in training ends one.
+
+    Within a round processes report one after the other, which says nothing of their pace.
+    """
+
+    def __init__(self) -> None:
+        self._start = self._measured_at = time.monotonic()
+        self._ended = self._measured = 0
+        self._first_round: tuple[float, int] | None = None
+        self._seconds_an_epoch: float | None = None
+
+    def ended(self, count: int, abreast: int) -> None:
+        self._ended += count
+        if count == 0 or self._ended - self._measured < abreast:
+            return
+        now = self._measured_at = time.monotonic()
+        self._measured = self._ended
+        if self._first_round:
+            since, already = self._first_round
+            self._seconds_an_epoch = (now - since) / (self._ended - already)
+        else:
+            self._first_round = now, self._ended
+            if now - self._start > _LONG_ROUND_SECONDS:
+                self._seconds_an_epoch = (now - self._start) / self._ended
+
+    def seconds_for(self, epochs: int) -> float | None:
+        """How long so many more epochs take; None before that is known, at least one second."""
+        if self._seconds_an_epoch is None:
+            return None
+        since_measured = time.monotonic() - self._measured_at
+        unmeasured = self._ended - self._measured
+        return max(1.0, self._seconds_an_epoch * (epochs + unmeasured) - since_measured)

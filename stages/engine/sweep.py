@@ -105,12 +105,13 @@ class _Sweep:
         intact = [files for files in starts if files is not None]
         if len(intact) < len(trials):
             return []
-        self.progress.epochs_ended(epochs * len(trials))
+        self.progress.epochs_spared(epochs * len(trials))
         return intact
 
     def _collect(self) -> None:
         done, _ = wait(self.running, _POLL_SECONDS, FIRST_COMPLETED)
-        self.progress.epochs_ended(self.pool.ended_epochs())
+        abreast = sum(len(claim.trials) for claim in self.running.values())
+        self.progress.epochs_ended(self.pool.ended_epochs(), abreast)
         for future in done:
             claim, results = self.running[future], future.result()
             if not isinstance(results, list) or len(results) != len(claim.trials):

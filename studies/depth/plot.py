@@ -1,5 +1,12 @@
 """The plot door: trainability.csv in, the heat maps of trainability out."""
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m studies.depth.plot")
+    from stages.core.door import enter
+
+    enter("studies.depth.plot")
+
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +20,6 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFo
 from numpy.typing import NDArray
 
 from stages.core.dataset import CHANCE_ACCURACY
-from stages.core.door import clear_exit
 from stages.figures.style import GREY, VERMILION, heading, house_style, new_figure, save
 from studies.depth.params import Params, read_params
 from studies.depth.theory import (
@@ -171,8 +177,3 @@ def _edges(centres: Array) -> Array:
     return np.concatenate(
         [centres[:1] - steps[:1] / 2, centres[:-1] + steps / 2, centres[-1:] + steps[-1:] / 2]
     )
-
-
-if __name__ == "__main__":
-    with clear_exit("plot"):
-        main()

@@ -3,6 +3,16 @@
 Each finished depth is kept in data/cache/depth under a key of everything that determines its bits.
 """
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m studies.depth.train")
+    from stages.core.door import enter
+
+    enter(
+        "studies.depth.train",
+        on_interrupt="interrupted; finished depths are kept, the next run goes on",
+    )
+
 import csv
 import hashlib
 import io
@@ -17,7 +27,6 @@ from stages.core import dataset as core_dataset
 from stages.core import seeding
 from stages.core.cache import cache_root
 from stages.core.dataset import read_dataset
-from stages.core.door import clear_exit
 from stages.core.files import write_atomically
 from stages.core.records import parse_json
 from stages.engine.device import device_model
@@ -113,8 +122,3 @@ def table(results: Sequence[tuple[Group, list[Score]]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-if __name__ == "__main__":
-    with clear_exit("train", "interrupted; finished depths are kept, the next run goes on"):
-        main()

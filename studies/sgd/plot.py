@@ -1,10 +1,16 @@
 """The plot door of the study: the accuracies of Adam and of SGD in, one picture out."""
 
+if __name__ == "__main__":
+    if not __package__:
+        raise SystemExit("in the project's folder, run: python -m studies.sgd.plot")
+    from stages.core.door import enter
+
+    enter("studies.sgd.plot")
+
 from pathlib import Path
 
 from stages.analysis.tables import METRICS, read_points
 from stages.analysis.wording import OPTIMISERS
-from stages.core.door import clear_exit
 from stages.core.params import PARAMS_FILE, read_params
 from stages.figures.regimes import regimes
 from stages.figures.style import house_style, save
@@ -25,8 +31,3 @@ def described(folder: Path) -> str:
     """The optimiser of the experiment in `folder`."""
     train = read_params(folder / PARAMS_FILE).train
     return f"{OPTIMISERS[train.optimizer]}, learning rate {train.lr:g}"
-
-
-if __name__ == "__main__":
-    with clear_exit("plot"):
-        main()

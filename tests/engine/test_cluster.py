@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from tests.conftest import fail_stage, run_stage, start_stage, write_params
-from tests.test_train import entries, models, train, wait_until
+from tests.conftest import fail_stage, run_stage, start_stage, wait_until, write_params
+from tests.test_train import entries, models, train
 
 SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
 WORKER = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard")

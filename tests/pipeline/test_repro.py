@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -121,6 +125,34 @@ def test_the_parameters_of_a_result_are_a_table(clone: Clone) -> None:
     assert table["train.optimizer"] == "adam"
     assert table["sweep.sigma_min"] == 1e-4
     assert {name.partition(".")[0] for name in table} == {"model", "train", "sweep", "report"}
+
+
+def test_killing_dvc_ends_the_stage_that_it_runs(clone: Clone) -> None:
+    clone.set_params("train.epochs=200")
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=clone.path,
+        env=clone.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as dvc:
+        assert dvc.stdout
+        assert any("3 trials: 0 reused, 3 to train" in line for line in dvc.stdout)
+        dvc.kill()
+        # The pipe ends with the last process that could write to it.
+        assert dvc.stdout.read().splitlines()[-1].startswith("train: interrupted; ")
+
+
+def test_dvc_outside_the_environment_says_how_to_get_in(clone: Clone, tmp_path: Path) -> None:
+    venv.create(tmp_path, symlinks=True, with_pip=False)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{clone.environment['PATH']}"
+    unactivated = Clone(clone.path, {**clone.environment, "PATH": path})
+    clone.set_params("report.histogram_bins=40")
+    output = unactivated.dvc("repro", succeeds=False)
+    assert "aggregate: " in output
+    assert "`source .venv/bin/activate` first" in output
+    assert "Traceback" not in output
 
 
 def test_an_experiment_with_a_number_in_scientific_notation_runs(clone: Clone) -> None:

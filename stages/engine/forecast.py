@@ -1,0 +1,83 @@
+"""What a sweep takes, roughly, before it begins: time, and room on the disk."""
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+
+import torch
+
+from stages.core.dataset import Dataset
+from stages.core.pace import in_words
+from stages.core.trial import Trial
+from stages.engine.device import available_cores
+
+LONG_SECONDS = 600
+LARGE_BYTES = 10e9
+
+_TIMES_THE_FLOOR = 2.0
+"""Training time over that of its matrix products at full rate; 1.6 to 2.3 were measured."""
+
+_SECONDS_A_STEP = 60e-6
+"""What a step of one network takes besides, in a group of four: calls that are not arithmetic."""
+
+_MOMENTS = {"adam": 2, "momentum": 1, "sgd": 0}
+"""Numbers that an optimiser keeps for each parameter."""
+
+
+def say_what_it_takes(
+    trials: int, missing: Sequence[Trial], dataset: Dataset, processes: int, folder: Path
+) -> None:
+    """Print a line on time and one on disk if either is much, and warn of a disk too small.
+
+    `trials` are all of the sweep, of which `missing` are trained; `processes` train on the CPU
+    here, 0 elsewhere. `folder` receives all that is kept.
+    """
+    if not missing:
+        return
+    network = 4 * _parameters(missing[0])
+    cached = len(missing) * network * (2 + _MOMENTS[missing[0].optimizer])
+    models = trials * network * 2
+    needed, free = cached + 2 * models, shutil.disk_usage(folder).free
+    seconds = _seconds(missing, dataset, processes) if processes else 0.0
+    if seconds > LONG_SECONDS:
+        print(f"roughly {in_words(seconds)} of training")
+    if seconds > LONG_SECONDS or needed > min(LARGE_BYTES, free):
+        sizes = (f"{size / 1e9:.2g}" for size in (needed, cached, models, models))
+        print(
+            "roughly {} GB of disk: trial cache {}, data/models {}, DVC's cache {};".format(*sizes),
+            f"{free / 1e9:.3g} GB are free",
+        )
+    if needed > free:
+        print("this does not fit on the disk; Ctrl-C ends it", file=sys.stderr)
+
+
+def _parameters(trial: Trial) -> int:
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(trial.sizes))
+
+
+def _seconds(trials: Sequence[Trial], dataset: Dataset, processes: int) -> float:
+    """Training time of all, on so many processes."""
+    sizes, images = trials[0].sizes, len(dataset.train_images)
+    first, weights = sizes[0] * sizes[1], sum(a * b for a, b in pairwise(sizes))
+    # forward, gradients of weights, gradients of inputs except those of the first layer
+    operations = 2 * images * (3 * weights - first)
+    epochs = sum(trial.epochs for trial in trials)
+    steps = ceil(images / trials[0].batch_size)
+    epoch = _TIMES_THE_FLOOR * operations / _operations_a_second() + steps * _SECONDS_A_STEP
+    return epochs * epoch / min(processes, available_cores())
+
+
+def _operations_a_second() -> float:
+    """Rate of a large matrix product on one core, the best of three."""
+    torch.set_num_threads(1)
+    matrix, size = torch.ones(1024, 1024), 1024
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / min(seconds)

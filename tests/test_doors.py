@@ -1,0 +1,164 @@
+"""Doors that are started in strange ways: each works, or says in one line what is right."""
+
+import signal
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import (
+    REPOSITORY,
+    stage_environment,
+    start_stage,
+    wait_until,
+    write_params,
+)
+
+STAGES = ["download", "train", "aggregate", "plot", "report", "trial_cache", "page"]
+DOORS = [f"stages.{stage}" for stage in STAGES] + [
+    *(f"studies.{door}" for door in ("depth.train", "depth.plot", "sgd.plot"))
+]
+
+
+def run(*command: str | Path, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, env=stage_environment(), capture_output=True, text=True, check=False
+    )
+
+
+def the_line(ended: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line with which a process ended."""
+    assert ended.returncode == code, ended
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    return ended.stderr
+
+
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python without packages."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, symlinks=True, with_pip=False)
+    return folder / "bin" / "python"
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_door_run_as_a_file_says_the_right_command(door: str, tmp_path: Path) -> None:
+    file = REPOSITORY / f"{door.replace('.', '/')}.py"
+    assert f"python -m {door}" in the_line(run(sys.executable, file, cwd=tmp_path), 1)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_python_without_packages_says_how_to_get_them(door: str, bare_python: Path) -> None:
+    line = the_line(run(bare_python, "-m", door), 1)
+    assert str(bare_python) in line
+    assert "source .venv/bin/activate" in line
+    assert "make repro" in line
+
+
+def test_an_old_python_is_refused_before_anything_else() -> None:
+    old = "import sys; sys.version_info = (3, 10, 1); import stages"
+    line = the_line(run(sys.executable, "-c", old), 1)
+    assert "Python 3.11 or newer is needed" in line
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("door", DOORS)
+def test_help_says_how_a_door_is_called(door: str, option: str) -> None:
+    helped = run(sys.executable, "-m", door, option)
+    assert helped.returncode == 0, helped.stderr
+    assert helped.stdout.startswith(f"usage: python -m {door}")
+    assert helped.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("door", "arguments"),
+    [
+        *((door, ["--sigma", "1"]) for door in DOORS),
+        *((door, ["studies/sgd"]) for door in ("stages.plot", "stages.download")),
+        *((door, ["studies/no"]) for door in ("stages.train", "stages.aggregate")),
+        ("stages.train", ["studies/sgd", "studies/depth"]),
+    ],
+)
+def test_a_command_line_that_is_not_understood_is_one_line(door: str, arguments: list[str]) -> None:
+    line = the_line(run(sys.executable, "-m", door, *arguments), 2)
+    assert f"usage: python -m {door}" in line
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_not_end_a_stage(workspace: Path, closed: str) -> None:
+    write_params(workspace)
+    ended = run("sh", "-c", f'"{sys.executable}" -m stages.train {closed}', cwd=workspace)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(list((workspace / "data" / "models").glob("*/trial.json"))) == 3
+
+
+def test_a_reader_that_went_away_does_not_end_a_stage(workspace: Path) -> None:
+    write_params(workspace)
+    ended = run("sh", "-c", f'"{sys.executable}" -m stages.train | head -0', cwd=workspace)
+    assert ended.stderr == ""
+    assert len(list((workspace / "data" / "models").glob("*/trial.json"))) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_behind_stdout_is_said_and_does_not_end_a_stage(workspace: Path) -> None:
+    write_params(workspace)
+    ended = run("sh", "-c", f'"{sys.executable}" -m stages.train >/dev/full', cwd=workspace)
+    assert ended.returncode == 0
+    assert ended.stderr == "what is printed from here on is lost: No space left on device\n"
+    assert len(list((workspace / "data" / "models").glob("*/trial.json"))) == 3
+
+
+LONG = {"sweep": {"num_points": 20}, "train": {"epochs": 3000}}
+
+
+@pytest.mark.parametrize("between", ["", "sh -c '{}; true'"])
+def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(workspace: Path, between: str) -> None:
+    write_params(workspace, **LONG)
+    stage = f"{sys.executable} -m stages.train"
+    command = between.format(stage) if between else f"exec {stage}"
+    dvc = subprocess.Popen(
+        [sys.executable, "-c", _LIKE_DVC, command],
+        cwd=workspace,
+        env=stage_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert dvc.stdout
+    assert dvc.stdout.readline().startswith("20 trials")
+    dvc.kill()
+    # The pipe ends with the last process that could write to it.
+    assert dvc.stdout.read().splitlines()[-1].startswith("train: interrupted; ")
+    dvc.wait()
+    assert not [path for path in (workspace / "data").glob(".*") if path.suffix != ".lock"]
+
+
+_LIKE_DVC = """
+import os, subprocess, sys
+subprocess.run(["/bin/sh", "-c", sys.argv[1]], env={**os.environ, "DVC_ROOT": os.getcwd()})
+"""
+
+
+def test_a_stage_goes_on_when_the_shell_around_dvc_ends(workspace: Path) -> None:
+    write_params(workspace, sweep={"num_points": 4}, train={"epochs": 100})
+    script = workspace / "dvc.py"
+    script.write_text(_LIKE_DVC)
+    stage = f"exec {sys.executable} -m stages.train"
+    run("sh", "-c", f'nohup {sys.executable} {script} "{stage}" >out 2>&1 &', cwd=workspace)
+    wait_until(lambda: (workspace / "metrics" / "effort.json").exists())
+    assert (workspace / "out").read_text().splitlines()[-1].startswith("4/4 trained")
+
+
+def test_sigterm_leaves_no_process_and_no_folder(workspace: Path) -> None:
+    write_params(workspace, **LONG)
+    process = start_stage(workspace, "train")
+    assert process.stdout
+    assert process.stdout.readline().startswith("20 trials")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert errors == "train: interrupted; finished trials are kept, the next run goes on\n"
