@@ -216,17 +216,13 @@ def test_knows_a_gzip_file_by_its_content(mnist_dir: Path, tmp_path: Path) -> No
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("size", [1 << 30, 1 << 50])
-def test_reads_no_more_than_a_file_may_have(mnist_dir: Path, tmp_path: Path, size: int) -> None:
+def test_reads_no_more_than_a_file_may_have(mnist_dir: Path, tmp_path: Path) -> None:
     source = link_files(mnist_dir, tmp_path / "source")
     (source / SMALL).unlink()
     with (source / SMALL).open("wb") as stream:
-        try:
-            stream.truncate(size)
-        except OSError:
-            pytest.skip("the file system has no files of this size")
+        stream.truncate(1 << 40)
     (line,) = error_lines(download(tmp_path, MNIST_DIR="source"))
-    assert f"{SMALL} cannot be read: too large, {size:,} bytes" in line
+    assert f"{SMALL} cannot be read: too large, {1 << 40:,} bytes" in line
 
 
 def test_a_gzip_bomb_is_refused(mnist_dir: Path, tmp_path: Path) -> None:
