@@ -252,7 +252,8 @@ def test_a_relative_folder_is_found_from_a_temporary_experiment(
     checkout = tmp_path / "checkout"
     link_files(mnist_dir, Path(os.path.normpath(checkout / project / named)))
     copy = checkout / ".dvc" / "tmp" / "exps" / "tmpabc" / project
-    copy.mkdir(parents=True)
+    for folder in (checkout / project, copy):
+        folder.mkdir(parents=True, exist_ok=True)
     run = download(copy, MNIST_DIR=named, DVC_ROOT=str(checkout))
     assert run.returncode == 0, run.stderr
 
@@ -260,11 +261,11 @@ def test_a_relative_folder_is_found_from_a_temporary_experiment(
 @pytest.mark.parametrize(
     ("named", "reason"),
     [
-        ("nowhere", "no such folder; looked for {here}/nowhere"),
+        ("nowhere", "no such folder: {here}/nowhere"),
         ("~nobody-of-this-name/x", "no such user"),
         ("a file", "not a folder"),
         ("empty", "no train-images-idx3-ubyte, plain or .gz, in {here}/empty, its raw, MNIST or"),
-        ("two\nlines", "no such folder"),
+        ("two\nlines\x1b[2J", "no such folder"),
     ],
 )
 def test_says_in_one_line_what_was_looked_for_and_where(
@@ -274,6 +275,7 @@ def test_says_in_one_line_what_was_looked_for_and_where(
     (tmp_path / "empty").mkdir()
     (line,) = error_lines(download(tmp_path, MNIST_DIR=named))
     assert reason.format(here=tmp_path) in line
+    assert line.isprintable()
 
 
 @pytest.mark.parametrize("name", [SMALL, LARGE])

@@ -28,8 +28,8 @@ _SMALLEST_STEP = 1e-6
 
 def _number(value: Any) -> Any:
     """A number in quotes is the number it shows, and 1e3 is a whole one."""
-    if isinstance(value, str):
-        value = number(value) if number(value) is not None else value
+    if isinstance(value, str) and (shown := number(value)) is not None:
+        value = shown
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

