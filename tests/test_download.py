@@ -157,6 +157,129 @@ def test_copies_from_a_folder(mnist_dir: Path, tmp_path: Path, place: str, gzipp
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw"}
 
 
+def spelled(name: str) -> str:
+    """As Kaggle's archive spells it."""
+    return name.replace("-idx", ".idx")
+
+
+LAYOUTS: dict[str, Callable[[str], str]] = {
+    "raw": lambda name: f"raw/{name}",
+    "mnist in small letters": lambda name: f"mnist/RAW/{name}",
+    "dotted": spelled,
+    "underscores and capitals": lambda name: name.replace("-", "_").upper(),
+    "each in a folder of its name": lambda name: f"{spelled(name)}/{name}",
+    "in a folder of its name, deep": lambda name: f"MNIST/raw/{spelled(name)}/{spelled(name)}",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_finds_the_files_where_archives_put_them(
+    mnist_dir: Path, tmp_path: Path, layout: Callable[[str], str]
+) -> None:
+    for name in FILES:
+        path = tmp_path / "source" / layout(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(mnist_dir / name)
+    run = download(tmp_path, MNIST_DIR="source")
+    assert run.returncode == 0, run.stderr
+    assert is_complete(tmp_path / "data" / "raw")
+
+
+def test_takes_the_folder_that_torchvision_keeps_mnist_in(mnist_dir: Path, tmp_path: Path) -> None:
+    link_files(mnist_dir, tmp_path / "MNIST" / "raw")
+    other = link_files(mnist_dir, tmp_path / "FashionMNIST" / "raw")
+    for name in FILES:
+        replace_file(other / name, b"clothes")
+    for folder in (".", "MNIST", "MNIST/raw"):
+        into = tmp_path / "runs" / folder
+        into.mkdir(parents=True, exist_ok=True)
+        run = download(into, MNIST_DIR=str(tmp_path / folder))
+        assert run.returncode == 0, run.stderr
+    (line,) = error_lines(download(tmp_path, MNIST_DIR="FashionMNIST"))
+    assert f"raw/{LARGE}: 7 bytes instead of" in line
+
+
+def test_takes_the_right_one_of_several_files(mnist_dir: Path, tmp_path: Path) -> None:
+    source = link_files(mnist_dir, tmp_path / "source" / "raw")
+    top = source.parent
+    (top / SMALL).write_bytes(b"cut")
+    (top / f"{SMALL}.gz").write_bytes(gzip.compress(bytes(10_008))[:-9])
+    os.mkfifo(top / LARGE)
+    (top / f"{LARGE}.gz").symlink_to("/dev/zero")
+    run = download(tmp_path, MNIST_DIR="source")
+    assert run.returncode == 0, run.stderr
+
+
+def test_knows_a_gzip_file_by_its_content(mnist_dir: Path, tmp_path: Path) -> None:
+    source = link_files(mnist_dir, tmp_path / "source")
+    replace_file(source / SMALL, gzip.compress((mnist_dir / SMALL).read_bytes()))
+    (source / LARGE).rename(source / f"{LARGE}.gz")
+    run = download(tmp_path, MNIST_DIR="source")
+    assert run.returncode == 0, run.stderr
+
+
+def test_reads_no_more_than_a_file_may_have(mnist_dir: Path, tmp_path: Path) -> None:
+    source = link_files(mnist_dir, tmp_path / "source")
+    (source / SMALL).unlink()
+    with (source / SMALL).open("wb") as stream:
+        stream.truncate(1 << 40)
+    (line,) = error_lines(download(tmp_path, MNIST_DIR="source"))
+    assert f"{SMALL} cannot be read: too large, {1 << 40:,} bytes" in line
+
+
+def test_a_gzip_bomb_is_refused(mnist_dir: Path, tmp_path: Path) -> None:
+    source = link_files(mnist_dir, tmp_path / "source")
+    (source / SMALL).unlink()
+    (source / f"{SMALL}.gz").write_bytes(gzip.compress(bytes(10_000_000)))
+    (line,) = error_lines(download(tmp_path, MNIST_DIR="source"))
+    assert f"{SMALL}.gz: 10,009 bytes instead of 10,008" in line
+
+
+@pytest.mark.parametrize("named", ["~/digits", "../elsewhere/digits", "sub/digits/"])
+def test_a_folder_is_found_as_shells_and_users_name_it(
+    mnist_dir: Path, tmp_path: Path, named: str
+) -> None:
+    places = {"~/digits": "home", "../elsewhere/digits": "elsewhere", "sub/digits/": "here/sub"}
+    link_files(mnist_dir, tmp_path / places[named] / "digits")
+    (tmp_path / "here").mkdir(exist_ok=True)
+    run = download(tmp_path / "here", MNIST_DIR=named, HOME=str(tmp_path / "home"))
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("project", [".", "sub/project"])
+@pytest.mark.parametrize("named", ["digits", "../digits"])
+def test_a_relative_folder_is_found_from_a_temporary_experiment(
+    mnist_dir: Path, tmp_path: Path, project: str, named: str
+) -> None:
+    checkout = tmp_path / "checkout"
+    link_files(mnist_dir, Path(os.path.normpath(checkout / project / named)))
+    copy = checkout / ".dvc" / "tmp" / "exps" / "tmpabc" / project
+    for folder in (checkout / project, copy):
+        folder.mkdir(parents=True, exist_ok=True)
+    run = download(copy, MNIST_DIR=named, DVC_ROOT=str(checkout))
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        ("nowhere", "no such folder: {here}/nowhere"),
+        ("~nobody-of-this-name/x", "no such user"),
+        ("a file", "not a folder"),
+        ("empty", "no train-images-idx3-ubyte, plain or .gz, in {here}/empty, its raw, MNIST or"),
+        ("two\nlines\x1b[2J", "no such folder"),
+    ],
+)
+def test_says_in_one_line_what_was_looked_for_and_where(
+    tmp_path: Path, named: str, reason: str
+) -> None:
+    (tmp_path / "a file").write_text("")
+    (tmp_path / "empty").mkdir()
+    (line,) = error_lines(download(tmp_path, MNIST_DIR=named))
+    assert reason.format(here=tmp_path) in line
+    assert line.isprintable()
+
+
 @pytest.mark.parametrize("name", [SMALL, LARGE])
 @pytest.mark.parametrize("damage", [truncated, lengthened, one_bit_flipped])
 def test_refuses_a_damaged_file(

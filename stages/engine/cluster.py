@@ -4,6 +4,7 @@ The code and the data set are sent to each worker once, also to those that join 
 system is shared. What a worker lost is trained again by another.
 """
 
+import asyncio
 import logging
 import shutil
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import dask
-from distributed import Client, KilledWorker, get_worker
+from distributed import Client, KilledWorker, Security, get_worker, rpc
 from distributed.comm.core import CommClosedError
 
 from stages.core.dataset import Dataset
@@ -77,17 +78,40 @@ def _train(
 
 
 def _connect(scheduler: str | None) -> Client:
+    named = f"runtime.scheduler = {scheduler}"
     try:
+        asyncio.run(asyncio.wait_for(_greet(str(scheduler)), _CONNECT_SECONDS))
         client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError):
+    except OSError:
         raise InputError(
-            f"runtime.scheduler = {scheduler}: no Dask scheduler answers there within "
-            f"{_CONNECT_SECONDS} s"
+            f"{named}: no Dask scheduler answers there within {_CONNECT_SECONDS} s"
+        ) from None
+    except InputError as error:
+        raise InputError(f"{named}: {error}") from None
+    except Exception as error:  # whatever the bytes of another program are taken for
+        raise InputError(
+            f"{named}: what answers there is no Dask scheduler ({type(error).__name__})"
         ) from None
     if not client.nthreads():
         client.close()
-        raise InputError(f"runtime.scheduler = {scheduler}: no worker is connected to it")
+        raise InputError(f"{named}: no worker is connected to it")
     return client
+
+
+async def _greet(scheduler: str) -> None:
+    """Ask who is there, and hang up; Client would wait for the answer for ever.
+
+    Raises InputError if certificates are lacking or it is a worker, else what the answer leads to.
+    """
+    security = Security().get_connection_args("client")  # from Dask's configuration
+    if scheduler.startswith(("tls:", "wss:")) and security["ssl_context"] is None:
+        name = "DASK_DISTRIBUTED__COMM__TLS__"
+        variables = f"{name}CA_FILE, {name}CLIENT__CERT and {name}CLIENT__KEY"
+        raise InputError(f"needs certificates; set {variables}")
+    async with rpc(scheduler, timeout=_CONNECT_SECONDS, connection_args=security) as remote:
+        identity = await remote.identity()
+    if identity["type"] != "Scheduler":
+        raise InputError(f"there is a {identity['type']}, not a Dask scheduler")
 
 
 def _package(folder: Path) -> Path:

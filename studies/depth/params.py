@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from stages.core.door import InputError
-from stages.core.params import Float, Int, Units, allowed
+from stages.core.params import Float, Int, Units
+from stages.core.validation import read_as
 
 PARAMS_FILE = Path("studies/depth/params.yaml")
 
@@ -58,13 +57,5 @@ class Params(BaseModel):
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
-    """Read and validate the parameter file; InputError names the first mistake."""
-    try:
-        return Params.model_validate(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        mistake = error.errors()[0]
-        key = ".".join(map(str, mistake["loc"])) or "content"
-        value = "" if mistake["type"] == "missing" else f" = {mistake['input']!r}"
-        raise InputError(f"{path}: {key}{value}: {allowed(mistake)}") from None
+    """Read and validate the parameter file; InputError names the mistakes, a line each."""
+    return read_as(Params, path)

@@ -1,14 +1,19 @@
 """params.yaml: what is understood, and what is refused in one line."""
 
+import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.core.params import Params, read_params
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SHIPPED = (REPOSITORY / "params.yaml").read_bytes()
 
 
 def read_with(folder: Path, key: str, value: Any) -> Params:
@@ -38,21 +43,43 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
     ("key", "value", "allowed"),
     [
         ("sweep.sigma_min", -1.0, "from 1e-30 to 1e6"),
-        ("sweep.sigma_min", "small", "valid number"),
-        ("sweep.sigma_min", float("nan"), "finite number"),
+        ("sweep.sigma_min", "small", "must be a number"),
+        ("sweep.sigma_min", "0x10", "must be a number"),
+        ("sweep.sigma_max", "1e999", "must be a finite number"),
         ("sweep.sigma_max", 1e-5, "at least sweep.sigma_min, which is 0.0001"),
-        ("sweep.num_points", 0, "greater than or equal to 1"),
-        ("sweep.num_points", 2.5, "valid integer"),
-        ("sweep.num_points", True, "number"),
-        ("sweep.seed", -1, "greater than or equal to 0"),
+        ("sweep.num_points", 0, "must be at least 1"),
+        ("sweep.num_points", 2.5, "must be a whole number"),
+        ("sweep.num_points", True, "must be a whole number"),
+        ("sweep.num_points", "1_000", "must be a whole number"),
+        ("sweep.seed", -1, "must be at least 0"),
+        ("sweep.seed", 10**30, "must be less than 9223372036854775808"),
+        ("sweep.initializers", "orthogonal", "must be a list, e.g. [xavier_normal] or []"),
+        ("sweep.initializers", ["he"], "must be pytorch_default, xavier_normal, xavier_uniform,"),
+        ("sweep.initializers", ["orthogonal"] * 2, "must not name a scheme twice"),
         ("train.lr", 0.0, "greater than 0"),
-        ("train.lr", [0.1], "valid number"),
-        ("train.epochs", None, "valid integer"),
-        ("train.batch_size", 70_000, "less than or equal to 60000"),
-        ("model.hidden", [], "at least 1 item"),
-        ("model.hidden", [128, 0], "greater than or equal to 1"),
-        ("runtime.device", "gpu", "'auto', 'cpu' or 'cuda'"),
-        ("runtime.workers", 0, "'auto' or must be greater than or equal to 1"),
+        ("train.lr", True, "must be a number"),
+        ("train.lr", [0.1], "must be a number"),
+        ("train.epochs", None, "must be a whole number"),
+        ("train.epochs", {}, "must be a whole number"),
+        ("train.batch_size", 70_000, "must be at most 60000"),
+        ("train.optimizer", "Adam", "must be adam, sgd or momentum"),
+        ("model.hidden", [], "must have at least 1 item"),
+        ("model.hidden", 128, "must be a list, e.g. [128, 64]"),
+        ("model.hidden", None, "must be a list, e.g. [128, 64]"),
+        ("model.hidden", {"a": 1}, "must be a list, e.g. [128, 64]"),
+        ("model.hidden", [0], "must be at least 1"),
+        ("model.hidden", [True], "must be a whole number"),
+        ("model.hidden", [[128, 64]], "must be a whole number"),
+        ("runtime.device", "gpu", "must be auto, cpu or cuda"),
+        ("runtime.device", "x" * 60_000, "must be auto, cpu or cuda"),
+        ("runtime.workers", 0, "must be auto or at least 1"),
+        ("runtime.workers", "all", "must be auto or a whole number"),
+        ("runtime.scheduler", 8786, "must be null or the address of a scheduler, e.g. tcp://"),
+        ("runtime.scheduler", "node:8786", "must be null or the address"),
+        ("runtime.scheduler", "tcp://10.0.0.1", "must be null or the address"),
+        ("runtime.scheduler", "tcp://10.0.0.1:65536", "must be null or the address"),
+        ("runtime.scheduler", "tcp://user:word@10.0.0.1:8786", "must be null or the address"),
+        ("runtime.scheduler", "tcp:// 10.0.0.1:8786", "must be null or the address"),
         ("train.learning_rate", 0.1, "not a parameter; there are model.hidden, train.epochs"),
     ],
 )
@@ -62,10 +89,59 @@ def test_a_mistake_is_one_line_with_key_value_and_what_is_allowed(
     with pytest.raises(SystemExit) as refusal:
         read_with(tmp_path, key, value)
     message = str(refusal.value.code)
-    assert "\n" not in message
+    assert message.isprintable()
     assert key in message
     assert allowed in message
-    assert "not a parameter" in message or repr(value).strip("[]").split(", ")[-1] in message
+    assert "not a parameter" in message or shown(value) in message
+    assert "not a parameter" in message or len(message) < 250 + len(str(tmp_path))
+
+
+def shown(value: Any) -> str:
+    """As YAML writes it; of a list its item, of a long text the beginning."""
+    if isinstance(value, list) and value:
+        value = value[-1]
+    return "Infinity" if value == "1e999" else json.dumps(value)[:59]
+
+
+def test_dask_needs_the_address_of_a_scheduler(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"runtime.scheduler = null: must be .* tcp://") as refusal:
+        read_with(tmp_path, "runtime.executor", "dask")
+    assert str(refusal.value.code).isprintable()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://[::1]:8786", "tls://node-1.cluster:1", "ws://a_b:65535", "tcp://[fe80::1%eth0]:1"],
+)
+def test_an_address_may_wait_for_executor_dask(tmp_path: Path, address: str) -> None:
+    assert read_with(tmp_path, "runtime.scheduler", address).runtime.scheduler == address
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        *((f"train.lr={number}", float(number)) for number in ("1e-05", "+.5", "1.", "1E3")),
+        *((f"train.epochs={number}", int(number)) for number in ("3", "+5", "1_0")),
+        ("train.epochs='4'", 4),
+        ("train.epochs=1e1", 10),
+        ("model.hidden=[32]", (32,)),
+        ("model.hidden.0=32", (32, 64)),
+        ("sweep.initializers=[]", ()),
+        ("train.optimizer=sgd", "sgd"),
+        ("runtime.scheduler=null", None),
+        ("runtime.scheduler='tcp://10.0.0.1:1'", "tcp://10.0.0.1:1"),
+    ],
+)
+def test_what_dvc_writes_for_an_override_is_understood(
+    tmp_path: Path, override: str, value: Any
+) -> None:
+    from dvc.utils.hydra import apply_overrides  # type: ignore[import-untyped]  # `dvc exp run -S`
+
+    path = tmp_path / "params.yaml"
+    path.write_bytes((REPOSITORY / "params.yaml").read_bytes())
+    apply_overrides(path, [override])
+    section, name = override.partition("=")[0].split(".")[:2]
+    assert getattr(getattr(read_params(path), section), name) == value
 
 
 def test_two_mistakes_are_two_lines(tmp_path: Path) -> None:
@@ -79,6 +155,46 @@ def test_two_mistakes_are_two_lines(tmp_path: Path) -> None:
     first, second = str(refusal.value.code).splitlines()
     assert "train.lr = -1" in first
     assert "sweep.seed is missing" in second
+
+
+def test_of_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        read_with(tmp_path, "model.hidden", [0] * 10_000)
+    lines = str(refusal.value.code).splitlines()
+    assert len(lines) < 20
+    assert "model.hidden[0] = 0: must be at least 1" in lines[0]
+
+
+@pytest.mark.parametrize("section", ["3", "[1]", "text", "", "null", "{a: 1, train.lr: 2}"])
+def test_a_section_that_is_none_is_refused_in_lines(tmp_path: Path, section: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(f"train: {section}\n")
+    with pytest.raises(SystemExit, match=r"params\.yaml: train") as refusal:
+        read_params(path)
+    assert all(line.isprintable() for line in str(refusal.value.code).splitlines())
+
+
+@given(
+    st.binary(max_size=200)
+    | st.text(max_size=100).map(str.encode)
+    | st.tuples(st.integers(0, len(SHIPPED)), st.integers(0, 9), st.binary(max_size=9)).map(
+        lambda change: SHIPPED[: change[0]] + change[2] + SHIPPED[sum(change[:2]) :]
+    )
+)
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+def test_any_bytes_are_parameters_or_refused_in_short_lines(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "params.yaml")
+        path.write_bytes(content)
+        try:
+            assert isinstance(read_params(path), Params)
+        except SystemExit as refusal:
+            lines = str(refusal.code).splitlines()
+            assert lines
+            for line in lines:
+                assert line.startswith(f"{path}: ")
+                assert line.isprintable()
+                assert len(line) < 600
 
 
 @pytest.mark.parametrize("content", ["", "- 1", "model: {", "text"])

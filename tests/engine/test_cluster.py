@@ -32,16 +32,17 @@ def start_dask(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.fixture
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("dask")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    host, port = address.split(":")
-    process = start_dask(folder / "scheduler", *SCHEDULER, "--host", host, "--port", port)
-    connect(f"tcp://{address}").close()
-    yield f"tcp://{address}"
+@pytest.fixture(params=["127.0.0.1"])
+def scheduler(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of a scheduler on the loopback host that a test may choose."""
+    folder, host = tmp_path_factory.mktemp("dask"), f"tcp://{request.param}"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = start_dask(folder / "scheduler", *SCHEDULER, "--host", host, "--port", str(port))
+    connect(f"{host}:{port}").close()
+    yield f"{host}:{port}"
     process.kill()
     process.wait()
 
@@ -148,8 +149,66 @@ def test_no_scheduler_is_one_line_in_seconds(workspace: Path) -> None:
     )
 
 
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+NEEDS_IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+
+
+@pytest.mark.parametrize(
+    "scheduler", ["127.0.0.1", pytest.param("[::1]", marks=NEEDS_IPV6)], indirect=True
+)
 def test_no_worker_is_one_line(workspace: Path, scheduler: str) -> None:
     write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
     errors = fail_stage(workspace, "train", timeout=30)
     assert errors.endswith("no worker is connected to it\n")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("protocol", ["tls", "wss"])
+def test_an_address_that_needs_certificates_says_so_in_one_line(
+    workspace: Path, protocol: str
+) -> None:
+    on_dask = {"executor": "dask", "scheduler": f"{protocol}://127.0.0.1:8786"}
+    write_params(workspace, runtime=on_dask)
+    errors = fail_stage(workspace, "train", timeout=30)
+    assert "needs certificates; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in errors
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"", "no Dask scheduler answers there within 5 s"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers there is no Dask scheduler"),
+        (bytes(64), "what answers there is no Dask scheduler"),
+    ],
+)
+def test_another_program_at_the_address_is_one_line(
+    workspace: Path, answer: bytes, message: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        write_params(workspace, runtime={"executor": "dask", "scheduler": address})
+        process = start_stage(workspace, "train")
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(answer)
+            _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith(f"train: runtime.scheduler = {address}: {message}")
+    assert errors.count("\n") == 1
+
+
+def test_a_worker_is_not_taken_for_a_scheduler(
+    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    with connect(scheduler) as client:
+        worker = next(iter(client.nthreads()))
+    write_params(workspace, runtime={"executor": "dask", "scheduler": worker})
+    errors = fail_stage(workspace, "train", timeout=30)
+    assert errors.endswith("there is a Worker, not a Dask scheduler\n")

@@ -110,7 +110,7 @@ def test_a_refused_parameter_is_one_line_and_loses_nothing(clone: Clone) -> None
     clone.set_params("sweep.num_points=0")
     output = clone.dvc("repro", succeeds=False)
     [line] = [line for line in output.splitlines() if "num_points" in line]
-    assert "sweep.num_points = 0: must be greater than or equal to 1" in line
+    assert "sweep.num_points = 0: must be at least 1" in line
     assert "Traceback" not in output
     assert results() == before
     clone.set_params("sweep.num_points=3")

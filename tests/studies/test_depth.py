@@ -204,7 +204,8 @@ def test_a_tiny_run_gives_table_and_picture_and_goes_on_to_the_same_bits(workspa
     [
         ({"lr": -1}, "lr = -1: must be greater than 0"),
         ({"sigma_w2_max": 0.5}, "sigma_w2_max = 0.5: must be greater than sigma_w2_min"),
-        ({"momentum": 0.9}, "momentum = 0.9: "),
+        ({"steps": None}, "steps = null: must be a whole number"),
+        ({"momentum": 0.9}, "momentum is not a parameter; there are depth_min,"),
     ],
 )
 def test_a_wrong_parameter_is_one_line(
