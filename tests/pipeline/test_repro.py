@@ -102,8 +102,8 @@ def test_runtime_settings_run_nothing(clone: Clone) -> None:
 
 def test_a_refused_parameter_is_one_line_and_loses_nothing(clone: Clone) -> None:
     def results() -> dict[Path, bytes]:
-        files = [clone.path / "data" / "checked", *(clone.path / "data" / "models").rglob("*.*")]
-        files += [*(clone.path / "metrics").iterdir(), *(clone.path / "plots").iterdir()]
+        folders = [clone.path / name for name in ("data/models", "metrics", "plots")]
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
         return {path: path.read_bytes() for path in files}
 
     before = results()
