@@ -66,6 +66,7 @@ def sweep(
             ],
             Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a"),
             probes_of(sigma, 2),
+            0.1,
         )
         for replicate in range(replicates)
         for sigma in sigmas
@@ -84,7 +85,7 @@ def accuracy_figure(
     summary = summarize(points, records, 1)
     with house_style():
         axes = accuracy_vs_sigma.accuracy_vs_sigma(points, summary).axes[0]
-    sentences = accuracy_vs_sigma.findings(points, summary)
+    sentences = accuracy_vs_sigma.accuracy_caption(points, summary)
     return axes, axes.get_legend_handles_labels()[1], sentences
 
 
@@ -252,11 +253,11 @@ def test_histogram_sentences_tell_learned_from_kept_scales() -> None:
     learned = [normal_histogram(1e-4, 0.08), normal_histogram(1e-2, 0.09)]
     kept = [normal_histogram(1.0), normal_histogram(10.0)]
     between = normal_histogram(0.1, 0.15)
-    first, second = weight_histograms.findings([*learned, between, *kept])
+    first, second = weight_histograms.weights_caption([*learned, between, *kept])
     assert first.startswith("Up to σ = 0.01, ")
     assert "0.08 to 0.09" in first
     assert second.startswith("From σ = 1 on, ")
-    assert weight_histograms.findings([between]) == []
+    assert weight_histograms.weights_caption([between]) == []
 
 
 def test_outlines_keep_the_counts_and_the_range() -> None:

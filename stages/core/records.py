@@ -69,6 +69,7 @@ class Record:
     history: list[EpochRecord]
     provenance: Provenance
     probes: list[ProbeRecord]  # before training and after each epoch
+    untrained_test_accuracy: float  # of all test images, before training
 
 
 def parse_record(content: bytes) -> Record:
@@ -84,6 +85,7 @@ def parse_record(content: bytes) -> Record:
         history=[EpochRecord(**_with_nan(epoch)) for epoch in record["history"]],
         provenance=Provenance(**record["provenance"]),
         probes=[_probe(**_with_nan(probe)) for probe in record["probes"]],
+        untrained_test_accuracy=record["untrained_test_accuracy"],
     )
 
 
