@@ -141,8 +141,8 @@ def _share_logarithmic(*pair: Axes) -> None:
     shown = values[np.isfinite(values) & (values > 0)]
     for axes in pair:
         if shown.size:
+            axes.set_ylim(shown.min() / 2, shown.max() * 2)  # first: one may have nothing to scale
             axes.set_yscale("log")
-            axes.set_ylim(shown.min() / 2, shown.max() * 2)
         else:
             axes.set_yticks([])
 
