@@ -85,7 +85,7 @@ def changed(layers: Table) -> str:
     most, least = int(np.nanargmax(distance)), int(np.nanargmin(distance))
     if distance[most] == distance[least]:
         return f"{distance[most]:.2g} throughout."
-    return f"From {told(least)} to {told(most)}."
+    return f"{told(least)} to {told(most)}."
 
 
 def widened(distributions: Table) -> str:
@@ -110,8 +110,9 @@ def _ratio(distributions: Table, sigma: float) -> str:
 
 
 def _deviation(centres: Array, counts: Array) -> float:
-    """Root mean square, in logarithms so that no square overflows."""
-    if not counts.sum():
+    """Root mean square, in units of the largest, so that no square overflows."""
+    held = counts > 0
+    if not held.any():
         return 0.0
-    unit = np.abs(centres[counts > 0]).max()
-    return float(unit * np.sqrt(counts @ (centres / unit) ** 2 / counts.sum()))
+    unit = np.abs(centres[held]).max()
+    return float(unit * np.sqrt(np.average((centres[held] / unit) ** 2, weights=counts[held])))
