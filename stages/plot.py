@@ -10,6 +10,7 @@ if __name__ == "__main__":
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from stages.analysis.tables import (
     METRICS,
@@ -33,6 +34,15 @@ PLOTS = Path("plots")
 
 def main() -> None:
     """Write the pictures."""
+    with uncollected(), house_style():
+        drawn = figures()
+        PLOTS.mkdir(exist_ok=True)
+        for name, figure in drawn.items():
+            save(figure, PLOTS / f"{name}.png")
+
+
+def figures() -> dict[str, Figure]:
+    """All figures of metrics/, by the names of their files."""
     summary, points = read_summary(), read_points()
     histograms = read_histograms()
     named = read_baselines()
@@ -45,12 +55,12 @@ def main() -> None:
     distributions = read_table(
         "distributions.csv", "sigma", "layer", "bin_center", "before", "after"
     )
-    PLOTS.mkdir(exist_ok=True)
-    with uncollected(), house_style():
-        save(accuracy_vs_sigma(points, summary, named), PLOTS / "accuracy_vs_sigma.png")
-        save(weight_histograms(histograms), PLOTS / "weight_histograms.png")
-        save(signals(probes, layers, theory), PLOTS / "signals.png")
-        save(before_after(distributions), PLOTS / "before_after.png")
+    return {
+        "accuracy_vs_sigma": accuracy_vs_sigma(points, summary, named),
+        "weight_histograms": weight_histograms(histograms),
+        "signals": signals(probes, layers, theory),
+        "before_after": before_after(distributions),
+    }
 
 
 def read_histograms() -> list[Histogram]:

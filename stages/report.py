@@ -80,7 +80,7 @@ def read_evidence(results: Results, named: Sequence[Baseline]) -> list[str]:
     with readable(METRICS / "theory.json") as path:
         errors = json.loads(path.read_text())
     return [
-        *named_initialisers(named),
+        *named_initialisers(named, results.best),
         *vanishing_and_exploding(results.points, results.best, probes),
         *movement(results.points, probes),
         *theory(errors),

@@ -8,11 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -22,14 +22,17 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.baselines import Baseline
 from stages.analysis.rows import accuracy_rows
 from stages.analysis.tables import read_points
 from stages.core.dataset import CHANCE_ACCURACY
+from stages.core.params import Scheme
 from stages.core.records import EpochRecord, Record
 from stages.core.trial import NORMAL, Provenance
 from stages.figures import accuracy_vs_sigma, weight_histograms
-from stages.figures.style import house_style
-from stages.figures.weight_histograms import Histogram
+from stages.figures.regimes import regimes
+from stages.figures.style import SCHEMES, house_style
+from stages.figures.weight_histograms import Histogram, weights_caption
 from tests.conftest import REPOSITORY, fail_stage, probes_of, run_stage, write_evidence
 
 TEMPLATES = REPOSITORY / ".dvc" / "plots"
@@ -66,6 +69,7 @@ def sweep(
             ],
             Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed"),
             probes_of(sigma, 2),
+            0.1,
         )
         for replicate in range(replicates)
         for sigma in sigmas
@@ -84,7 +88,7 @@ def accuracy_figure(
     summary = summarize(points, records, 1)
     with house_style():
         axes = accuracy_vs_sigma.accuracy_vs_sigma(points, summary).axes[0]
-    sentences = accuracy_vs_sigma.findings(points, summary)
+    sentences = accuracy_vs_sigma.accuracy_caption(points, summary)
     return axes, axes.get_legend_handles_labels()[1], sentences
 
 
@@ -230,7 +234,10 @@ def test_best_and_window_are_named_with_their_numbers() -> None:
 
 def test_no_best_and_no_window_where_all_is_chance() -> None:
     axes, labels, sentences = accuracy_figure(SIGMAS, lambda *_: CHANCE_ACCURACY)
-    assert sentences == ["No σ of this sweep does better than chance."]
+    assert sentences == [
+        "No network learned at any σ: each ended at chance (12.30 % or less) or no better than "
+        "before training."
+    ]
     assert not any("best" in text for text in [*labels, *(t.get_text() for t in axes.texts)])
 
 
@@ -252,32 +259,86 @@ def test_histogram_sentences_tell_learned_from_kept_scales() -> None:
     learned = [normal_histogram(1e-4, 0.08), normal_histogram(1e-2, 0.09)]
     kept = [normal_histogram(1.0), normal_histogram(10.0)]
     between = normal_histogram(0.1, 0.15)
-    first, second = weight_histograms.findings([*learned, between, *kept])
+    first, second = weights_caption([*learned, between, *kept])
     assert first.startswith("Up to σ = 0.01, ")
     assert "0.08 to 0.09" in first
     assert second.startswith("From σ = 1 on, ")
-    assert weight_histograms.findings([between]) == []
+    assert weights_caption([between]) == []
 
 
-def test_outlines_keep_the_counts_and_the_range() -> None:
+def test_each_bin_is_drawn_where_it_lies_and_as_full_as_it_is() -> None:
     histogram = normal_histogram(0.5)
     assert len(histogram.edges) == 21
     np.testing.assert_allclose(np.diff(histogram.edges), np.diff(histogram.centers)[0])
     with house_style():
-        whole, own = weight_histograms.weight_histograms([histogram]).axes
-    for axes, reach in ((whole, histogram.reach), (own, 1.0)):
-        (outline,) = axes.patches
-        counts, edges, _ = outline.get_data()  # type: ignore[attr-defined]
-        np.testing.assert_array_equal(counts, histogram.counts)
-        assert np.abs(edges).max() == pytest.approx(reach)
-        assert axes.get_xlim() == pytest.approx((-reach, reach))
+        whole, own, _ = weight_histograms.weight_histograms([histogram]).axes
+    for axes, unit in ((whole, 1.0), (own, histogram.reach)):
+        (mesh,) = axes.collections
+        edges = mesh.get_coordinates()[0, :, 0] * unit  # type: ignore[attr-defined]
+        places = (edges[:-1] + edges[1:]) / 2
+        drawn = np.asarray(mesh.get_array())[0]
+        for centre, count in zip(histogram.centers, histogram.counts, strict=True):
+            at = np.abs(places - centre).argmin()
+            assert drawn[at] == pytest.approx(count / histogram.counts.max())
+        assert axes.get_xlim() == pytest.approx((-histogram.reach / unit, histogram.reach / unit))
 
 
-def test_parameters_that_all_overflowed_leave_an_empty_outline() -> None:
-    empty = Histogram(1e6, np.linspace(0.05, 0.95, 10), np.zeros(10))
-    assert empty.deviation == 0
+def test_parameters_that_all_overflowed_leave_an_empty_row() -> None:
+    empty = Histogram(1e6, np.linspace(0.05, 0.95, 20), np.zeros(20))
+    histograms = [normal_histogram(1.0), empty]
     with house_style():
-        weight_histograms.weight_histograms([normal_histogram(1.0), empty])
+        whole, *_ = weight_histograms.weight_histograms(histograms).axes
+    (mesh,) = whole.collections
+    drawn = mesh.get_array()
+    assert drawn is not None
+    shown = ~np.ma.getmaskarray(drawn)
+    assert shown.reshape(2, -1).any(axis=1).tolist() == [True, False]
+    assert "All parameters overflowed at 1 of 2 σ." in weights_caption(histograms)
+
+
+@pytest.mark.parametrize("sigmas", [[1e-30, 1e-8, 1e6], [0.05, 0.0500001], [1.0, 2.0, 5.0]])
+def test_few_rows_carry_the_names_of_their_sigmas(sigmas: list[float]) -> None:
+    with house_style():
+        whole, *_ = weight_histograms.weight_histograms([*map(normal_histogram, sigmas)]).axes
+    whole.get_figure().draw_without_rendering()  # type: ignore[union-attr]
+    for tick, sigma in zip(whole.yaxis.get_major_ticks(), sigmas, strict=True):
+        assert tick.get_loc() == sigma
+        assert float(tick.label1.get_text()) == sigma
+
+
+def test_a_named_initialiser_has_one_colour_whatever_its_rank() -> None:
+    def colours(ranking: Sequence[str]) -> dict[str, object]:
+        named = [
+            Baseline(name, 0.9 + place / 100, 0.9, 0.9, 0.1, 1, 0, 0.01, 0.0, 0.01, (0.04, 0.1))
+            for place, name in enumerate(ranking)
+        ]
+        records = sweep(SIGMAS, peaked, 1, frozenset())
+        points = accuracy_points(records, 1)
+        with house_style():
+            figure = accuracy_vs_sigma.accuracy_vs_sigma(
+                points, summarize(points, records, 1), named
+            )
+        texts = figure.axes[1].texts
+        return {t.get_text().split(",")[0]: t.get_color() for t in texts if "," in t.get_text()}
+
+    schemes = get_args(Scheme)
+    assert set(SCHEMES) == set(schemes)
+    drawn = {name: colour for name, colour in colours(schemes).items() if name in schemes}
+    assert len(set(drawn.values())) == len(schemes)
+    assert {n: c for n, c in colours(schemes[::-1]).items() if n in schemes} == drawn
+
+
+def test_one_epoch_has_no_curve_of_the_first_epoch_and_no_name_for_it() -> None:
+    _, labels, _ = accuracy_figure(SIGMAS)
+    assert "test, after the first epoch" in labels
+    records = [
+        replace(record, history=record.history[-1:])
+        for record in sweep(SIGMAS, peaked, 1, frozenset())
+    ]
+    with house_style():
+        figure = regimes([("Adam", accuracy_points(records, 1))])
+    [legend] = figure.legends
+    assert "test, after the first epoch" not in [text.get_text() for text in legend.get_texts()]
 
 
 @pytest.mark.parametrize(

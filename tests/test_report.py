@@ -110,16 +110,16 @@ def test_the_report_tells_what_was_trained_and_where(workspace: Path) -> None:
 
 def test_each_sigma_has_its_row(tmp_path: Path) -> None:
     assert rows(reported(write_sweep(tmp_path, PEAK)), "Numbers") == [
-        ["0.001", "95.00", "96.00", "93.00", ""],
-        ["**0.0316**", "**97.00**", "98.00", "95.00", ""],
-        ["1", "80.00", "81.00", "60.00", ""],
+        ["0.001", "10.00", "95.00", "96.00", "93.00", ""],
+        ["**0.0316**", "10.00", "**97.00**", "98.00", "95.00", ""],
+        ["1", "10.00", "80.00", "81.00", "60.00", ""],
     ]
 
 
 def test_replicates_get_a_column_of_standard_errors(tmp_path: Path) -> None:
     report = reported(write_sweep(tmp_path, PEAK, replicates=3))
     # Replicates 0.2 points apart: a standard deviation of 0.2, over 3 networks.
-    assert [row[1:3] for row in rows(report, "Numbers")] == [
+    assert [row[2:4] for row in rows(report, "Numbers")] == [
         ["95.20", "0.12"],
         ["**97.20**", "0.12"],
         ["80.20", "0.12"],
@@ -132,7 +132,7 @@ def test_networks_that_diverged_are_told_though_their_losses_are_unknown(tmp_pat
     report = reported(write_sweep(tmp_path, [[0.098, 0.098]] * 3, diverged=True))
     assert [row[-1] for row in rows(report, "Numbers")] == ["1 of 1"] * 3
     assert "Each of the 3 networks diverged" in report
-    assert "No σ does better than chance" in report
+    assert "No network learned at any σ: each ended at chance (12.30 % or less)" in report
     assert "**0." not in report
     assert "nan" not in report
 
@@ -141,7 +141,7 @@ def test_one_network_is_a_report_too(tmp_path: Path) -> None:
     report = reported(write_sweep(tmp_path, [[0.93, 0.96]]))
     assert "One network was trained on MNIST, with σ = 0.001, the standard deviation" in report
     assert dict(rows(report, "What was run"))["start"].endswith("N(0, σ²), σ = 0.001")
-    assert rows(report, "Numbers") == [["0.001", "96.00", "97.00", "93.00", ""]]
+    assert rows(report, "Numbers") == [["0.001", "10.00", "96.00", "97.00", "93.00", ""]]
 
 
 def test_replicates_of_one_sigma_differ_in_seed_alone(tmp_path: Path) -> None:
@@ -292,8 +292,8 @@ def test_the_door_loads_neither_torch_nor_matplotlib() -> None:
 def test_named_initialisers_are_held_against_the_best_sigma(tmp_path: Path) -> None:
     records = [record(sigma, [0.5, accuracy]) for sigma, accuracy in ((0.001, 0.9), (1.0, 0.95))]
     named = [
-        Baseline("kaiming_normal", 0.97, 0.98, 0.9, 1, 0, 1.0, 0.02, 0.003, (0.1,)),
-        Baseline("orthogonal", 0.949, 0.96, 0.9, 1, 1, 1.0, -0.001, 0.003, (0.1,)),
+        Baseline("kaiming_normal", 0.97, 0.98, 0.9, 0.1, 1, 0, 1.0, 0.02, 0.003, (0.1,)),
+        Baseline("orthogonal", 0.949, 0.96, 0.9, 0.1, 1, 1, 1.0, -0.001, 0.003, (0.1,)),
     ]
     report = reported(
         write_metrics(
@@ -314,4 +314,4 @@ def test_gradients_that_vanish_and_explode_are_told_with_their_decades(tmp_path:
     assert "ended at 10.00 %: gradients vanish, and it did not learn" in report
     assert "3.0 decades above" in report
     assert "ended at 90.00 %: gradients explode, and yet it learned" in report
-    assert "by 0.125 decades for outputs and 0.125 decades for gradients." in report
+    assert "off before training: outputs by 0.125 decades; gradients by 0.125 decades." in report

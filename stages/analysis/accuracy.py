@@ -1,12 +1,13 @@
 """Accuracy against sigma: replicates averaged, and the answers that a person looks for first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from math import sqrt
 
 import numpy as np
 
+from stages.analysis.noise import difference_error, paired_factor
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import Record
 
@@ -21,13 +22,18 @@ CHANCE_CEILING = CHANCE_ACCURACY + 3 * sqrt(CHANCE_ACCURACY * (1 - CHANCE_ACCURA
 """12.3 %: above this a trial is better than chance. Three standard errors of a share of the 10,000
 test images."""
 
+_DIGITS, _ALL_DIGITS = 3, 8
+"""Significant digits of a sigma for people: so many, or more where they coincide, up to all."""
+
 
 @dataclass(frozen=True)
 class Point:
     """One sigma, averaged over its replicates; accuracies are shares of 1."""
 
     sigma: float
-    test_accuracy: float  # mean over the final epochs, as all but the first-epoch accuracy
+    label: str  # sigma for people, unlike that of any other point of the sweep
+    untrained_test_accuracy: float  # of the same networks before training
+    test_accuracy: float  # mean over the final epochs, as train_accuracy
     train_accuracy: float
     first_epoch_test_accuracy: float
     standard_error: float | None  # of test_accuracy over replicates; None for a single one
@@ -46,16 +52,32 @@ def accuracy_points(records: Sequence[Record], final_epochs: int) -> list[Point]
     by_sigma: dict[float, list[Record]] = {}
     for record in sorted(records, key=lambda record: (record.sigma, record.replicate)):
         by_sigma.setdefault(record.sigma, []).append(record)
-    return [average(sigma, replicates, final_epochs) for sigma, replicates in by_sigma.items()]
+    labels = sigma_labels(by_sigma)
+    return [
+        average(sigma, labels[sigma], replicates, final_epochs)
+        for sigma, replicates in by_sigma.items()
+    ]
 
 
-def average(sigma: float, replicates: Sequence[Record], final_epochs: int) -> Point:
+def sigma_labels(sigmas: Iterable[float]) -> dict[float, str]:
+    """Each sigma with three significant digits, or with as many as tell all of them apart."""
+    different = dict.fromkeys(sigmas)
+    for digits in range(_DIGITS, _ALL_DIGITS + 1):
+        labels = {sigma: f"{sigma:.{digits}g}" for sigma in different}
+        if len(set(labels.values())) == len(different):
+            break
+    return labels
+
+
+def average(sigma: float, label: str, replicates: Sequence[Record], final_epochs: int) -> Point:
     """The point of `replicates`, which are in their order; a named initialiser's sigma is NaN."""
     test = [final_test_accuracy(record, final_epochs) for record in replicates]
     train = [e.train_accuracy for r in replicates for e in r.history[-final_epochs:]]
     n = len(replicates)
     return Point(
         sigma=sigma,
+        label=label,
+        untrained_test_accuracy=float(np.mean([r.untrained_test_accuracy for r in replicates])),
         test_accuracy=float(np.mean(test)),
         train_accuracy=float(np.mean(train)),
         first_epoch_test_accuracy=float(np.mean([r.history[0].test_accuracy for r in replicates])),
@@ -66,8 +88,27 @@ def average(sigma: float, replicates: Sequence[Record], final_epochs: int) -> Po
     )
 
 
+def learned(final: float, untrained: float) -> bool:
+    """Whether a network ended above chance and above its own accuracy before training.
+
+    Both by more than the test images explain; random networks of a large sigma reach 14 %.
+    """
+    gain, error = final - untrained, difference_error([final], [untrained])
+    return final > CHANCE_CEILING and gain > paired_factor(1) * error
+
+
+def learned_well(point: Point, best_accuracy: float) -> bool:
+    """Whether the networks of `point` learned, and came more than half way to the best."""
+    return has_learned(point) and point.test_accuracy > learning_bar(best_accuracy)
+
+
+def has_learned(point: Point) -> bool:
+    """Whether the networks of `point` learned, on average."""
+    return learned(point.test_accuracy, point.untrained_test_accuracy)
+
+
 def learning_bar(best_accuracy: float) -> float:
-    """What a network must exceed to have learned: half way from chance to the best."""
+    """Half way from chance to the best: below, a network learned little."""
     return max((CHANCE_ACCURACY + best_accuracy) / 2, CHANCE_CEILING)
 
 
@@ -86,10 +127,17 @@ def best_window(points: Sequence[Point]) -> list[Point]:
 def summarize(
     points: Sequence[Point], records: Sequence[Record], final_epochs: int
 ) -> dict[str, float | int]:
-    """The scalars of summary.json; both ends of the window are logarithms to base 10."""
+    """The scalars of summary.json; both ends of the window are logarithms to base 10.
+
+    At chance are trials that did not learn: a network that training left as random as it was is no
+    better than chance, even where its accuracy is.
+    """
     best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
     low, high = (round(float(np.log10(end.sigma)), 4) for end in (window[0], window[-1]))
-    final = [final_test_accuracy(record, final_epochs) for record in records]
+    unlearned = [
+        not learned(final_test_accuracy(record, final_epochs), record.untrained_test_accuracy)
+        for record in records
+    ]
     return {
         "best_sigma": best.sigma,
         "best_accuracy": best.test_accuracy,
@@ -100,5 +148,5 @@ def summarize(
         "window_decades": round(high - low, 4),
         "trials": len(records),
         "trials_diverged": sum(record.diverged for record in records),
-        "trials_at_chance": sum(accuracy <= CHANCE_CEILING for accuracy in final),
+        "trials_at_chance": sum(unlearned),
     }

@@ -17,6 +17,7 @@ class Baseline:
     test_accuracy: float  # mean over the final epochs, as train_accuracy
     train_accuracy: float
     first_epoch_test_accuracy: float
+    untrained_test_accuracy: float
     n: int
     diverged: int  # replicates in which a loss or a parameter overflowed
     best_sigma: float
@@ -35,11 +36,11 @@ def baselines(
 ) -> list[Baseline]:
     """One for each initializer of `layer_sigmas`, in their order."""
     ordered = sorted(records, key=lambda record: record.replicate)
-    best = average(best_sigma, [r for r in ordered if r.sigma == best_sigma], final_epochs)
+    best = average(best_sigma, "", [r for r in ordered if r.sigma == best_sigma], final_epochs)
     return [
         _baseline(
             name,
-            average(nan, [r for r in ordered if r.initializer == name], final_epochs),
+            average(nan, name, [r for r in ordered if r.initializer == name], final_epochs),
             best,
             of_layers,
         )
@@ -55,6 +56,7 @@ def _baseline(
         test_accuracy=mean.test_accuracy,
         train_accuracy=mean.train_accuracy,
         first_epoch_test_accuracy=mean.first_epoch_test_accuracy,
+        untrained_test_accuracy=mean.untrained_test_accuracy,
         n=mean.n,
         diverged=mean.diverged,
         best_sigma=best.sigma,

@@ -3,26 +3,36 @@
 from collections.abc import Mapping, Sequence
 from math import inf, isfinite, isnan, log10
 
-from stages.analysis.accuracy import Point, learning_bar
+from stages.analysis.accuracy import Point, has_learned, learned, learned_well
 from stages.analysis.baselines import Baseline
 from stages.analysis.noise import judge
 from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import in_points, percent, sigma
+from stages.analysis.wording import counted, in_points, percent, sigma
 
-FAR_OFF = 1
-"""Decades from which on a gradient counts as vanishing or exploding."""
+FAR_OFF, LEVEL = 1, 0.05
+"""Decades from which on a gradient counts as vanishing or exploding, and below which as equal."""
 
 
-def named_initialisers(named: Sequence[Baseline]) -> list[str]:
+FEW = 4
+"""Layers of which each has its number in a sentence; of more only the extremes."""
+
+
+def named_initialisers(named: Sequence[Baseline], best: Point) -> list[str]:
     """Each named initialiser against the best sigma."""
     if not named:
         return []
+    if not has_learned(best):
+        alone = [
+            f"{baseline.initializer} ends at {percent(baseline.test_accuracy)}{_troubles(baseline)}"
+            for baseline in named
+        ]
+        return [f"**Named initialisers.** {'; '.join(alone)}."]
     clauses = [
         f"{baseline.initializer} reaches {percent(baseline.test_accuracy)}, "
         f"{_compared(baseline.difference)} "
         f"(± {100 * baseline.difference_error:.2f}, "
         f"{judge(baseline.difference, baseline.difference_error, baseline.n)})"
-        + (f", {baseline.diverged} of {baseline.n} diverged" if baseline.diverged else "")
+        + _troubles(baseline)
         for baseline in named
     ]
     error = (
@@ -30,17 +40,23 @@ def named_initialisers(named: Sequence[Baseline]) -> list[str]:
         if named[0].n > 1
         else "± counts the test images alone"
     )
-    best = f"the best σ, {named[0].best_sigma:.3g}"
-    return [f"**Named initialisers.** Against {best}: {'; '.join(clauses)}. Here {error}."]
+    against = f"Against the best σ, {best.label}"
+    return [f"**Named initialisers.** {against}: {'; '.join(clauses)}. Here {error}."]
 
 
 def vanishing_and_exploding(points: Sequence[Point], best: Point, probes: Table) -> list[str]:
     """How the first layer's gradient before training goes with sigma, and whether it mattered."""
     gradient = layer_curve(probes, "gradient_norm", layer=1, epoch=0)
     norm = dict(zip(gradient.sigma, gradient.mean, strict=True))
-    bar = learning_bar(best.test_accuracy)
+    if not has_learned(best):
+        starts = [
+            f"{_starts(norm[end.sigma])} at {sigma(end)}"
+            for end in dict.fromkeys((points[0], points[-1]))
+        ]
+        first = "**Gradients.** The gradient of the first layer's weights"
+        return [f"{first} {' and '.join(starts)}; no network learned."]
     told = [
-        _gradient(end, norm[end.sigma], best, norm[best.sigma], end.test_accuracy > bar)
+        _gradient(end, norm[end.sigma], best, norm[best.sigma])
         for end in (points[0], points[-1])
         if end is not best
     ]
@@ -52,13 +68,8 @@ def movement(points: Sequence[Point], probes: Table) -> list[str]:
     moved = layer_curve(probes, "movement", layer=1, epoch=probes["epoch"].max())
     of_sigma = dict(zip(moved.sigma, moved.mean, strict=True))
     ends = [points[0], points[-1]] if len(points) > 1 else [points[0]]
-    told = [
-        f"{of_sigma[end.sigma]:.3g} times its initial norm at {sigma(end)}"
-        if isfinite(of_sigma[end.sigma])
-        else f"further than numbers reach at {sigma(end)}"
-        for end in ends
-    ]
-    return [f"**Movement.** Training moved the first layer's weights by {' and '.join(told)}."]
+    told = [f"{_distance(of_sigma[end.sigma])} at {sigma(end)}" for end in ends]
+    return [f"**Movement.** Training moved the first layer's weights {' and '.join(told)}."]
 
 
 def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
@@ -66,13 +77,42 @@ def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     told = []
     for quantity, name in (("activation_rms", "outputs"), ("gradient_norm", "gradients")):
         of_layers = [error for key, error in errors.items() if key.startswith(quantity)]
-        means = [error["mean_abs_log10_error"] for error in of_layers]
-        known = ["unknown" if mean is None else f"{mean:.3f}" for mean in means]
-        told.append(f"{', '.join(known)} decades for {name}")
+        told.append(_theory_error(name, [error["mean_abs_log10_error"] for error in of_layers]))
     return [
-        "**Theory.** The variance recursion is off, on average over σ and from the first layer to "
-        f"the last, by {' and '.join(told)}."
+        "**Theory.** From the first layer to the last, and on average over σ, the variance "
+        f"recursion is off before training: {'; '.join(told)}."
     ]
+
+
+def _theory_error(name: str, means: Sequence[float | None]) -> str:
+    """The errors of all layers, in decades; None where nothing could be compared."""
+    known = [mean for mean in means if mean is not None]
+    if not known:
+        return f"{name} cannot be compared, as all overflowed or are zero"
+    if len(known) > FEW:
+        off = f"{min(known):.3f} to {max(known):.3f} decades in {len(known)} layers"
+    else:
+        off = f"{', '.join(f'{mean:.3f}' for mean in known)} decades"
+    missing = len(means) - len(known)
+    left_out = f", with {counted(missing, 'other layer')} not to be compared" if missing else ""
+    return f"{name} by {off}{left_out}"
+
+
+def _distance(movement: float) -> str:
+    """How far weights moved, relative to their initial norm."""
+    if movement == 0:
+        return "not at all"
+    if not isfinite(movement):
+        return "further than numbers reach"
+    return f"by {movement:.3g} times their initial norm"
+
+
+def _troubles(baseline: Baseline) -> str:
+    """What is to be added of a baseline that did not learn, or diverged."""
+    no_learning = not learned(baseline.test_accuracy, baseline.untrained_test_accuracy)
+    return (", which is no learning" if no_learning else "") + (
+        f", {baseline.diverged} of {baseline.n} diverged" if baseline.diverged else ""
+    )
 
 
 def _compared(difference: float) -> str:
@@ -81,19 +121,31 @@ def _compared(difference: float) -> str:
     return f"{in_points(abs(difference))} {'above' if difference > 0 else 'below'}"
 
 
-def _gradient(end: Point, norm: float, best: Point, norm_of_best: float, learned: bool) -> str:
+def _starts(norm: float) -> str:
+    return f"starts at {norm:.2g}" if isfinite(norm) else "overflows"
+
+
+def _gradient(end: Point, norm: float, best: Point, norm_of_best: float) -> str:
     """The gradient at an end of the sweep beside that at the best sigma."""
-    starts = f"starts at {norm:.2g}" if isfinite(norm) else "overflows"
     decades, compared = inf if norm > 0 or isnan(norm) else -inf, ""
     if 0 < norm < inf and 0 < norm_of_best < inf:
         decades = log10(norm / norm_of_best)
         side = "below" if decades < 0 else "above"
-        compared = f", {abs(decades):.1f} decades {side} the {norm_of_best:.2g} at {sigma(best)}"
+        distance = f"{abs(decades):.1f} decades {side}"
+        if abs(decades) < LEVEL:
+            distance = "level with"
+        compared = f", {distance} the {norm_of_best:.2g} at {sigma(best)}"
     clause = (
-        f"At {sigma(end)} the gradient of the first layer's weights {starts}{compared}; "
+        f"At {sigma(end)} the gradient of the first layer's weights {_starts(norm)}{compared}; "
         f"training ended at {percent(end.test_accuracy)}"
     )
     if abs(decades) < FAR_OFF:
         return f"{clause}."
-    outcome = "and yet it learned" if learned else "and it did not learn"
+    outcome = (
+        "and yet it learned"
+        if learned_well(end, best.test_accuracy)
+        else "and it learned little"
+        if has_learned(end)
+        else "and it did not learn"
+    )
     return f"{clause}: gradients {'vanish' if decades < 0 else 'explode'}, {outcome}."

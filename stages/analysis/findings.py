@@ -14,6 +14,8 @@ from stages.analysis.accuracy import (
     WINDOW_DISTANCE,
     Point,
     best_window,
+    has_learned,
+    learned_well,
     learning_bar,
 )
 from stages.analysis.noise import (
@@ -24,10 +26,20 @@ from stages.analysis.noise import (
     paired_factor,
     verdict,
 )
-from stages.analysis.wording import in_points, percent, share, sigma, span, uncertain
-from stages.core.dataset import CHANCE_ACCURACY
+from stages.analysis.wording import (
+    counted,
+    decades,
+    in_points,
+    percent,
+    share,
+    sigma,
+    signed,
+    span,
+    uncertain,
+)
 
-A_POINT = f"{100 * WINDOW_DISTANCE:g} point"
+A_POINT = counted(100 * WINDOW_DISTANCE, "point")
+AT_CHANCE = f"at chance ({percent(CHANCE_CEILING)} or less) or no better than before training"
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Results:
 
     @property
     def all_at_chance(self) -> bool:
-        """Whether no network does better than chance."""
+        """Whether no network learned."""
         return self.summary["trials_at_chance"] == self.summary["trials"]
 
 
@@ -63,11 +75,15 @@ def headline(results: Results) -> str:
     """The sweep in one or two sentences."""
     best, others = results.best, results.others
     if results.all_at_chance:
-        return f"No σ does better than chance, which is {percent(CHANCE_ACCURACY)}."
-    if not others:
-        return f"Final test accuracy is {percent(best.test_accuracy)}."
+        return nothing_learned(results.points)
+    if len({point.test_accuracy for point in results.points}) == 1:
+        everywhere = " at every σ" if others else ""
+        return f"Final test accuracy is {percent(best.test_accuracy)}{everywhere}."
     ties = sum(is_noise(best, other) for other in others)
-    but = f", though {ties} of the other {len(others)} σ are within noise of that" if ties else ""
+    tied = f"{ties} of the other {len(others)} σ are"
+    if ties == len(others):
+        tied = f"each of the other {ties} σ is" if ties > 1 else "the other σ is"
+    but = f", though {tied} within noise of that" if ties else ""
     at_ends = [
         f"{percent(end.test_accuracy)} at {sigma(end)}, the {which}"
         for which, end in results.ends.items()
@@ -79,6 +95,14 @@ def headline(results: Results) -> str:
     )
 
 
+def nothing_learned(points: Sequence[Point]) -> str:
+    """What is to be said of a sweep in which no network learned."""
+    if sum(point.n for point in points) == 1:
+        return f"The network did not learn: it ended {AT_CHANCE}."
+    where = " at any σ" if points[1:] else f" at {sigma(points[0])}"
+    return f"No network learned{where}: each ended {AT_CHANCE}."
+
+
 def uncertainty(results: Results) -> str:
     """How far to trust the numbers, and what is called noise."""
     best = results.best
@@ -87,8 +111,9 @@ def uncertainty(results: Results) -> str:
         f"standard error of {in_points(binomial_error(best.test_accuracy))}"
     )
     if best.n == 1:
+        lone = "There is one network for each σ" if results.others else "There is one network"
         return (
-            f"There is one network for each σ. An {images}; this is what stands after ±. Seed "
+            f"{lone}. An {images}; this is what stands after ±. Seed "
             "noise comes on top, and only replicates would show it. Within noise is a difference "
             "of up to twice its standard error."
         )
@@ -119,10 +144,16 @@ def best_sigma(results: Results) -> str:
     """The best, its lead, and whether a wider sweep may find better."""
     best = results.best
     sentences = [f"**Best.** {sigma(best)} reaches {uncertain(best)}."]
+    if not has_learned(best):
+        sentences.append(f"Before training it had {percent(best.untrained_test_accuracy)} already.")
     if results.others:
         second = max(results.others, key=lambda point: point.test_accuracy)
-        lead = in_points(best.test_accuracy - second.test_accuracy)
-        sentences.append(f"Its lead of {lead} over {sigma(second)} is {verdict(best, second)}.")
+        lead = best.test_accuracy - second.test_accuracy
+        sentences.append(
+            f"Its lead of {in_points(lead)} over {sigma(second)} is {verdict(best, second)}."
+            if lead
+            else f"As much is reached at {sigma(second)}."
+        )
     for which, end in results.ends.items():
         if end is best:
             sentences.append(f"It is the {which} σ of the sweep: beyond it may be better.")
@@ -139,10 +170,13 @@ def window(results: Results) -> list[str]:
         doubt = _doubtful(results, inside)
         return [f"**Window.** No neighbour of {sigma(inside[0])} comes {near}.{doubt}"]
     at_ends = [f"the {which}" for which, end in results.ends.items() if end in inside]
+    within = f"{len(inside)} of {len(results.points)} σ"
+    if len(inside) == len(results.points):
+        within = f"all {len(inside)} σ"
     wider = f" It takes in {' and '.join(at_ends)} σ and may reach further." if at_ends else ""
     return [
-        f"**Window.** {span(inside, results.points)}, {len(inside)} of {len(results.points)} σ "
-        f"over {results.summary['window_decades']:.1f} decades, are {near}.{wider}"
+        f"**Window.** {span(inside, results.points)}, {within} "
+        f"over {decades(inside[0].sigma, inside[-1].sigma)}, are {near}.{wider}"
         f"{_doubtful(results, inside)}"
     ]
 
@@ -155,7 +189,9 @@ def ends(results: Results) -> list[str]:
             [
                 f"**{which.capitalize()} σ.** {sigma(end)} reaches {uncertain(end)}.",
                 f"The {in_points(best.test_accuracy - end.test_accuracy)} to the best are "
-                f"{verdict(best, end)}.",
+                f"{verdict(best, end)}."
+                if best.test_accuracy > end.test_accuracy
+                else "That is as much as the best.",
                 *_unsettled(results, end),
             ]
         )
@@ -173,9 +209,13 @@ def speed(results: Results) -> list[str]:
     top = first.first_epoch_test_accuracy
     if not results.others:
         return [f"**Speed.** The first epoch alone reaches {percent(top)}."]
+    if all(point.first_epoch_test_accuracy == top for point in points):
+        return [f"**Speed.** The first epoch alone reaches {percent(top)} at every σ."]
     near = [p for p in points if p.first_epoch_test_accuracy >= top - WINDOW_DISTANCE]
     behind = [
         f"{sigma(end)} is {in_points(top - end.first_epoch_test_accuracy)} behind"
+        if top > end.first_epoch_test_accuracy
+        else f"{sigma(end)} is level"
         for end in results.ends.values()
         if end is not first
     ]
@@ -193,10 +233,10 @@ def overfitting(results: Results) -> str:
         return point.train_accuracy - point.test_accuracy
 
     best, by_gap = results.best, sorted(results.points, key=gap)
-    gaps = [f"{100 * gap(best):+.2f} points at {sigma(best)}"] + [
-        f"{100 * gap(point):+.2f} at {sigma(point)}, the {extreme}"
+    gaps = [f"{signed(gap(best))} points at {sigma(best)}"] + [
+        f"{signed(gap(point))} at {sigma(point)}, the {extreme}"
         for extreme, point in (("smallest", by_gap[0]), ("largest", by_gap[-1]))
-        if point is not best
+        if signed(gap(point)) != signed(gap(best))
     ]
     return (
         f"**Overfitting.** Training minus test accuracy is {'; '.join(gaps)}. Training accuracy is "
@@ -208,42 +248,63 @@ def failures(results: Results) -> str:
     """How many networks diverged or stayed at chance, and where."""
     points, summary = results.points, results.summary
     diverged = [point for point in points if point.diverged]
-    chance = [point for point in points if point.test_accuracy <= CHANCE_CEILING]
+    chance = [point for point in points if not has_learned(point)]
     sentences = [
         f"{share(summary['trials_diverged'], summary['trials'])} diverged (overflowed)"
         f"{_where(diverged, points)}.",
-        f"{share(summary['trials_at_chance'], summary['trials'])} ended at chance "
-        f"({percent(CHANCE_CEILING)} or less)"
+        f"{share(summary['trials_at_chance'], summary['trials'])} failed to learn, that is, ended "
+        f"{AT_CHANCE}"
         f"{_where(chance, points) if _n(chance) == summary['trials_at_chance'] else ''}.",
     ]
-    if results.best.diverged and not results.all_at_chance:
-        sentences.append("The best is among the diverged.")
+    best = results.best
+    if best.diverged and results.others and not results.all_at_chance:
+        sentences.append(f"At the best σ, {share(best.diverged, best.n).lower()} diverged.")
     return f"**Failures.** {' '.join(sentences)}"
 
 
 def textbook(results: Results) -> str:
     """What a textbook expects, and where the data are against it."""
     points = results.points
-    bar = learning_bar(results.summary["best_accuracy"])
+    top = results.summary["best_accuracy"]
+    bar = learning_bar(top)
     meaning = "half way from chance to the best" if bar > CHANCE_CEILING else "chance"
-    regions = [
-        ([p for p in points if p.sigma <= SMALL_SIGMA], False),
-        ([p for p in points if SMALL_SIGMA < p.sigma < LARGE_SIGMA], True),
-        ([p for p in points if p.sigma >= LARGE_SIGMA], False),
-    ]
+    regions = _, moderate, _ = textbook_regions(points)
+    expects = f"It expects learning between σ = {SMALL_SIGMA:g} and σ = {LARGE_SIGMA:g}"
+    if results.all_at_chance:
+        but = ", but none learned there: σ alone does not explain that"
+        return f"**Textbook.** {expects}{but if moderate else '; here are only others'}."
+    if any(point.test_accuracy > bar and not has_learned(point) for point in points):
+        meaning += ", or no better than before training"
     clauses: dict[str, list[str]] = {"Against that": [], "In line with that": []}
-    for region, expected in regions:
-        learned = [point for point in region if point.test_accuracy > bar]
-        failed = [point for point in region if point.test_accuracy <= bar]
+    for region in regions:
+        expected = region is moderate
+        learned = [point for point in region if learned_well(point, top)]
+        failed = [point for point in region if not learned_well(point, top)]
         clauses["In line with that" if expected else "Against that"] += _reached(learned, points)
         clauses["Against that" if expected else "In line with that"] += _stayed(failed, points)
     return " ".join(
         [
-            f"**Textbook.** It expects learning between σ = {SMALL_SIGMA:g} and σ = "
-            f"{LARGE_SIGMA:g}, and outside little or none, here up to {percent(bar)} ({meaning}).",
+            f"**Textbook.** {expects}, and outside little or none, here up to {percent(bar)} "
+            f"({meaning}).",
             *(f"{stance}, {'; '.join(told)}." for stance, told in clauses.items() if told),
         ]
     )
+
+
+def textbook_regions(points: Sequence[Point]) -> tuple[list[Point], list[Point], list[Point]]:
+    """The points too small to learn, those that should learn, and those too large, as it says."""
+    return (
+        [point for point in points if point.sigma <= SMALL_SIGMA],
+        [point for point in points if SMALL_SIGMA < point.sigma < LARGE_SIGMA],
+        [point for point in points if point.sigma >= LARGE_SIGMA],
+    )
+
+
+def rescued(points: Sequence[Point], best_accuracy: float) -> list[Point]:
+    """The outermost points of the sweep, where a textbook expects no learning and they learned."""
+    small, _, large = textbook_regions(points)
+    ends = [*small[:1], *large[-1:]]
+    return [point for point in ends if learned_well(point, best_accuracy)]
 
 
 def _unsettled(results: Results, point: Point) -> list[str]:

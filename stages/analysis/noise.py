@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from math import hypot, sqrt
 from statistics import stdev
+from typing import TYPE_CHECKING
 
-from stages.analysis.accuracy import Point
+if TYPE_CHECKING:
+    from stages.analysis.accuracy import Point  # which judges by the errors here
 
 TEST_IMAGES = 10_000
 
@@ -18,7 +20,7 @@ def binomial_error(accuracy: float) -> float:
     return sqrt(accuracy * (1 - accuracy) / TEST_IMAGES)
 
 
-def error(point: Point) -> float:
+def error(point: "Point") -> float:
     """Standard error over replicates, which the seeds are in; of a lone network the binomial."""
     if point.standard_error is None:
         return binomial_error(point.test_accuracy)
@@ -40,17 +42,17 @@ def difference_error(one: Sequence[float], other: Sequence[float]) -> float:
     return max(spread, 1 / TEST_IMAGES)
 
 
-def noise(one: Point, other: Point) -> float:
+def noise(one: "Point", other: "Point") -> float:
     """How far the difference of the final accuracies may be off."""
     return paired_factor(one.n) * difference_error(one.accuracies, other.accuracies)
 
 
-def is_noise(one: Point, other: Point) -> bool:
+def is_noise(one: "Point", other: "Point") -> bool:
     """Whether the final accuracies differ by no more than their uncertainty explains."""
     return abs(one.test_accuracy - other.test_accuracy) <= noise(one, other)
 
 
-def verdict(one: Point, other: Point) -> str:
+def verdict(one: "Point", other: "Point") -> str:
     """What can be said of the difference of two final accuracies."""
     difference = one.test_accuracy - other.test_accuracy
     return judge(difference, difference_error(one.accuracies, other.accuracies), one.n)

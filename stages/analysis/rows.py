@@ -30,9 +30,12 @@ def accuracy_rows(points: Iterable[Point], named: Iterable[Baseline]) -> Iterabl
     for point in points:
         accuracies = " ".join(map(str, point.accuracies))
         ends = dict.fromkeys(("layer_sigma_low", "layer_sigma_high"), point.sigma)
-        yield {**asdict(point), "accuracies": accuracies, "initializer": NORMAL, **ends}
+        row = {**asdict(point), "accuracies": accuracies, "initializer": NORMAL, **ends}
+        del row["label"]  # follows from all sigmas
+        yield row
     for baseline in named:
         yield {
+            "untrained_test_accuracy": baseline.untrained_test_accuracy,
             "test_accuracy": baseline.test_accuracy,
             "train_accuracy": baseline.train_accuracy,
             "first_epoch_test_accuracy": baseline.first_epoch_test_accuracy,

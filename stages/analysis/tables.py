@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.analysis.accuracy import Point
+from stages.analysis.accuracy import Point, sigma_labels
 from stages.analysis.baselines import Baseline
 from stages.core.door import InputError
 from stages.core.trial import NORMAL
@@ -46,9 +46,13 @@ def read_probes() -> Table:
 def read_points(metrics: Path = METRICS) -> list[Point]:
     """The sigmas of accuracy.csv."""
     with readable(metrics / "accuracy.csv") as path:
+        rows = [row for row in read_rows(path) if row["initializer"] == NORMAL]
+        labels = sigma_labels(float(row["sigma"]) for row in rows)
         return [
             Point(
                 sigma=float(row["sigma"]),
+                label=labels[float(row["sigma"])],
+                untrained_test_accuracy=float(row["untrained_test_accuracy"]),
                 test_accuracy=float(row["test_accuracy"]),
                 train_accuracy=float(row["train_accuracy"]),
                 first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
@@ -57,8 +61,7 @@ def read_points(metrics: Path = METRICS) -> list[Point]:
                 diverged=int(row["diverged"]),
                 accuracies=tuple(map(float, row["accuracies"].split())),
             )
-            for row in read_rows(path)
-            if row["initializer"] == NORMAL
+            for row in rows
         ]
 
 
@@ -84,6 +87,7 @@ def read_baselines() -> list[Baseline]:
                 test_accuracy=float(row["test_accuracy"]),
                 train_accuracy=float(row["train_accuracy"]),
                 first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
+                untrained_test_accuracy=float(row["untrained_test_accuracy"]),
                 n=int(row["n"]),
                 diverged=int(row["diverged"]),
                 best_sigma=float(row["best_sigma"]),

@@ -18,7 +18,7 @@ cos t = q_bb' / sqrt(q_bb q_b'b'); delta^l the gradient of an image's loss with 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log10, nan, pi, sqrt
+from math import inf, log10, nan, pi, sqrt
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -73,7 +73,7 @@ def predict_scales(
     sizes: Sequence[int],
     sigmas: Sequence[float],
 ) -> list[list[LayerScale]]:
-    """The scale of each layer, for each of `sigmas`.
+    """The scale of each layer, for each of `sigmas`; NaN where it exceeds 64-bit floats.
 
     `inputs` are normalised images (B, n_0), `labels` (B,) their classes, and `sizes` the units of
     all layers, inputs and outputs included.
@@ -84,7 +84,8 @@ def predict_scales(
     label_gram = (labels[:, None] == labels) - 1 / classes
     rng = np.random.default_rng(NOISE_SEED)
     noise = rng.standard_normal((len(labels), classes, DRAWS), dtype=np.float32)
-    return [_predict(gram, label_gram, noise, hidden, sigma) for sigma in sigmas]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return [_predict(gram, label_gram, noise, hidden, sigma) for sigma in sigmas]
 
 
 def reference_stds(sizes: Sequence[int]) -> list[ReferenceStd]:
@@ -129,6 +130,8 @@ def _predict(
         slopes.append(units * sigma**2 * (pi - angle) / (2 * pi))
     logits = sigma**2 * (products[-1] + 1)
 
+    if not np.isfinite(logits).all():
+        return [LayerScale(nan, nan)] * (len(hidden) + 1)
     mean_squares = [np.diagonal(p).mean() / n for p, n in zip(products[1:], hidden, strict=True)]
     mean_squares.append(np.diagonal(logits).mean())
     error_gram = _confidence_gram(logits, noise) + label_gram
@@ -137,7 +140,7 @@ def _predict(
         error_gram = slope * error_gram
         squared_norms.append(float(np.mean(error_gram * below)))
     return [
-        LayerScale(sqrt(mean_square), sqrt(max(squared_norm, 0.0)))
+        LayerScale(sqrt(mean_square), sqrt(max(squared_norm, 0.0)) if squared_norm < inf else nan)
         for mean_square, squared_norm in zip(mean_squares, squared_norms[::-1], strict=True)
     ]
 

@@ -1,6 +1,7 @@
 """Numbers, sigmas and shares in words."""
 
 from collections.abc import Sequence
+from math import log10
 
 from stages.analysis.accuracy import Point
 from stages.analysis.noise import error
@@ -18,9 +19,26 @@ def in_points(difference: float) -> str:
     return f"{100 * difference:.2f} points"
 
 
+def signed(difference: float) -> str:
+    """A difference of accuracies in percentage points, with its sign; a zero has none."""
+    points = f"{100 * difference:+.2f}"
+    return points if float(points) else "0.00"
+
+
 def sigma(point: Point) -> str:
-    """The sigma of `point` with three significant digits."""
-    return f"σ = {point.sigma:.3g}"
+    """The sigma of `point` in words that fit no other of its sweep."""
+    return f"σ = {point.label}"
+
+
+def counted(number: float, noun: str) -> str:
+    """A number of things, with their noun in the right form."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
+def decades(low: float, high: float) -> str:
+    """The width of a range on a logarithmic scale, from a tenth of a decade on with one decimal."""
+    width = log10(high / low)
+    return f"{width:.1f} decades" if width >= 0.1 else f"{width:.1g} decades"
 
 
 def uncertain(point: Point) -> str:
@@ -34,8 +52,8 @@ def span(chosen: Sequence[Point], among: Sequence[Point]) -> str:
     if len(chosen) == 1:
         return sigma(first)
     if list(among[among.index(first) : among.index(last) + 1]) == list(chosen):
-        return f"{sigma(first)} to {last.sigma:.3g}"
-    return f"{len(chosen)} σ between {first.sigma:.3g} and {last.sigma:.3g}"
+        return f"{sigma(first)} to {last.label}"
+    return f"{len(chosen)} σ between {first.label} and {last.label}"
 
 
 def share(trials: float, total: float) -> str:

@@ -73,6 +73,7 @@ class Record:
     history: list[EpochRecord]
     provenance: Provenance
     probes: list[ProbeRecord]  # before training and after each epoch
+    untrained_test_accuracy: float  # of all test images, before training
 
 
 def parse_record(content: bytes) -> Record:
@@ -92,6 +93,7 @@ def parse_record(content: bytes) -> Record:
             history=[EpochRecord(**_numbers(epoch)) for epoch in record["history"]],
             provenance=parse_provenance(record["provenance"]),
             probes=[_probe(**probe) for probe in record["probes"]],
+            untrained_test_accuracy=_number(record["untrained_test_accuracy"]),
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"is not the record of a trial ({type(error).__name__})") from None

@@ -30,6 +30,7 @@ class TrialResult:
     moments: dict[str, dict[str, Tensor]]  # of the optimiser: by their name, then by tensor
     history: list[EpochRecord]
     probes: list[ProbeRecord]
+    untrained_test_accuracy: float  # what random networks reach is no learning
     train_seconds: float
 
     @property
@@ -55,6 +56,7 @@ class TrialResult:
             moments,
             record.history,
             record.probes,
+            record.untrained_test_accuracy,
             record.train_seconds,
         )
 
@@ -65,6 +67,7 @@ class TrialResult:
             "provenance": asdict(provenance),
             "diverged": self.diverged,
             "train_seconds": round(self.train_seconds, 3),
+            "untrained_test_accuracy": self.untrained_test_accuracy,
             "history": [asdict(epoch) for epoch in self.history],
             "probes": [asdict(probe) for probe in self.probes],
         }

@@ -55,6 +55,9 @@ def train_group(
     first, began = trials[0], time.perf_counter()
     group = _Group(trials, starts, images)
     histories = [list(start.history) for start in starts] or [[] for _ in trials]
+    untrained = [start.untrained_test_accuracy for start in starts] or [
+        accuracy for _, accuracy in group.evaluate()[: len(trials)]
+    ]
     probes = [] if starts else [group.probe.measure(epoch=0)]
     for epoch in range(len(histories[0]) + 1, first.epochs + 1):
         order = batch_order(len(images.train_labels), first.seed, first.replicate, epoch)
@@ -65,9 +68,14 @@ def train_group(
         on_epoch()
     seconds = (time.perf_counter() - began) / len(trials)
     results = [
-        TrialResult(trial, *state, history, probed, seconds)
-        for trial, state, history, probed in zip(
-            trials, group.networks.states(), histories, probe_histories(probes), strict=True
+        TrialResult(trial, *state, history, probed, accuracy, seconds)
+        for trial, state, history, probed, accuracy in zip(
+            trials,
+            group.networks.states(),
+            histories,
+            probe_histories(probes),
+            untrained,
+            strict=True,
         )
     ]
     return [_continued(*pair) for pair in zip(starts, results, strict=True)] if starts else results

@@ -1,40 +1,34 @@
 """Accuracy against sigma: where networks learn, how soon, and where they do not."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.analysis.accuracy import (
-    LARGE_SIGMA,
-    SMALL_SIGMA,
-    WINDOW_DISTANCE,
-    Point,
-    best_window,
-    learning_bar,
-)
+from stages.analysis.accuracy import WINDOW_DISTANCE, Point, best_window
 from stages.analysis.baselines import Baseline
+from stages.analysis.findings import A_POINT, nothing_learned, rescued
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.figures.style import (
     BLUE,
     GREEN,
     GREY,
     INK,
+    SCHEMES,
     SKY,
     VERMILION,
     heading,
-    label_sigmas,
     new_figure,
-    sigma_label,
+    scale_sigmas,
 )
 
 _LABEL_HEIGHT, _TOP = 106, 112
 """In percent: the label of the best stands above all curves, within the axes."""
 
 _X_LABEL = "σ, standard deviation of all initial weights and biases (log scale)"
-_NAMED = (INK, VERMILION, GREEN, GREY)
+_ROOM = 11
+"""Labelled ticks that fit below the figure."""
 
 
 def accuracy_vs_sigma(
@@ -52,8 +46,9 @@ def accuracy_vs_sigma(
     _draw_diverged(axes, points)
     if not _all_at_chance(summary):
         _draw_window(axes, points)
-        _draw_best(axes, summary)
-    heading(axes, "Accuracy against the scale of initialisation", findings(points, summary))
+        _draw_best(axes, points, summary)
+    caption = accuracy_caption(points, summary)
+    heading(axes, "Accuracy against the scale of initialisation", caption)
     figure.legend(loc="outside lower center", ncols=2)
     if named:
         axes.tick_params(labelbottom=True)
@@ -61,24 +56,18 @@ def accuracy_vs_sigma(
     return figure
 
 
-def findings(points: Sequence[Point], summary: Mapping[str, float]) -> list[str]:
+def accuracy_caption(points: Sequence[Point], summary: Mapping[str, float]) -> list[str]:
     """What the numbers say against expectation, and how far to trust them."""
     if _all_at_chance(summary):
-        return ["No σ of this sweep does better than chance."]
-    lowest, highest = points[0], points[-1]
-    bar = learning_bar(summary["best_accuracy"])
-    rescued = [
-        f"σ = {sigma_label(point.sigma)} reaches {_percent(point.test_accuracy)}"
-        for point, extreme in (
-            (lowest, lowest.sigma <= SMALL_SIGMA),
-            (highest, highest.sigma >= LARGE_SIGMA),
-        )
-        if extreme and point.test_accuracy > bar
+        return [nothing_learned(points)]
+    reached = [
+        f"σ = {point.label} reaches {_percent(point.test_accuracy)}"
+        for point in rescued(points, summary["best_accuracy"])
     ]
     sentences = []
-    if rescued:
-        sentences.append(f"Against the textbook, {' and '.join(rescued)}.")
-    if len(points) > 1 and summary["best_sigma"] in (lowest.sigma, highest.sigma):
+    if reached:
+        sentences.append(f"Against the textbook, {' and '.join(reached)}.")
+    if len(points) > 1 and summary["best_sigma"] in (points[0].sigma, points[-1].sigma):
         sentences.append("The best lies at an end of the sweep: a wider one may find better.")
     if len(points) > 1 and all(point.n == 1 for point in points):
         sentences.append("With one network for each σ, a few tenths of a point can be noise.")
@@ -91,11 +80,7 @@ def _all_at_chance(summary: Mapping[str, float]) -> bool:
 
 def _scale_axes(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
     sigmas = [p.sigma for p in points] + [s for baseline in named for s in baseline.layer_sigmas]
-    low, high = min(sigmas), max(sigmas)
-    margin = (high / low) ** 0.03 if high > low else 3
-    axes.set_xscale("log")
-    axes.set_xlim(low / margin, high * margin)
-    label_sigmas(axes.xaxis, low, high)
+    scale_sigmas(axes.xaxis, sigmas, _ROOM)
     axes.set_xlabel(_X_LABEL)
     axes.set_ylim(0, _TOP)
     axes.set_yticks(range(0, 101, 10))
@@ -108,7 +93,8 @@ def draw_curves(axes: Axes, points: Sequence[Point]) -> None:
     train = [100 * point.train_accuracy for point in points]
     first = [100 * point.first_epoch_test_accuracy for point in points]
     _draw_test(axes, points)
-    axes.plot(sigma, first, "s--", color=SKY, markersize=4, label="test, after the first epoch")
+    if any(p.first_epoch_test_accuracy != p.test_accuracy for p in points):  # the end is later
+        axes.plot(sigma, first, "s--", color=SKY, markersize=4, label="test, after the first epoch")
     axes.plot(
         sigma, train, "^:", color=GREY, markersize=3, linewidth=1, label="training, at the end"
     )
@@ -136,23 +122,23 @@ def _draw_test(axes: Axes, points: Sequence[Point]) -> None:
 
 def _draw_window(axes: Axes, points: Sequence[Point]) -> None:
     window = best_window(points)
-    low, high = window[0].sigma, window[-1].sigma
-    if low == high:
-        extent = f"σ = {sigma_label(low)} alone"
-    elif (low, high) == (points[0].sigma, points[-1].sigma):
+    low, high = window[0], window[-1]
+    if low is high:
+        extent = f"σ = {low.label} alone"
+    elif (low, high) == (points[0], points[-1]):
         extent = "the whole sweep"
-    elif low == points[0].sigma:
-        extent = f"up to σ = {sigma_label(high)}"
-    elif high == points[-1].sigma:
-        extent = f"from σ = {sigma_label(low)} on"
+    elif low is points[0]:
+        extent = f"up to σ = {high.label}"
+    elif high is points[-1]:
+        extent = f"from σ = {low.label} on"
     else:
-        extent = f"σ = {sigma_label(low)} to {sigma_label(high)}"
+        extent = f"σ = {low.label} to {high.label}"
     axes.axvspan(
-        low,
-        high,
+        low.sigma,
+        high.sigma,
         color=GREEN,
         alpha=0.13,
-        label=f"within {100 * WINDOW_DISTANCE:g} point of the best: {extent}",
+        label=f"within {A_POINT} of the best: {extent}",
     )
 
 
@@ -210,10 +196,18 @@ def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
     """Draw levels, and their names one below the other beside the panel."""
     by_accuracy = sorted(named, key=lambda baseline: baseline.test_accuracy)
     heights = np.linspace(0, 1, len(named) + 2)[1:-1]
-    for baseline, height, colour in zip(by_accuracy, heights, cycle(_NAMED), strict=False):
+    for baseline, height in zip(by_accuracy, heights, strict=True):
+        colour, line = SCHEMES[baseline.initializer]
         sigmas, level = sorted(baseline.layer_sigmas), 100 * baseline.test_accuracy
         axes.plot(
-            sigmas, [level] * len(sigmas), "|-", color=colour, markersize=10, linewidth=2, zorder=4
+            sigmas,
+            [level] * len(sigmas),
+            marker="|",
+            linestyle=line,
+            color=colour,
+            markersize=10,
+            linewidth=2,
+            zorder=4,
         )
         axes.errorbar(sigmas[-1], level, 100 * baseline.difference_error, color=colour, capsize=3)
         axes.annotate(
@@ -227,8 +221,9 @@ def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
         )
 
 
-def _draw_best(axes: Axes, summary: Mapping[str, float]) -> None:
+def _draw_best(axes: Axes, points: Sequence[Point], summary: Mapping[str, float]) -> None:
     sigma, accuracy = summary["best_sigma"], summary["best_accuracy"]
+    [label] = [point.label for point in points if point.sigma == sigma]
     axes.plot(
         sigma,
         100 * accuracy,
@@ -241,7 +236,7 @@ def _draw_best(axes: Axes, summary: Mapping[str, float]) -> None:
     across = axes.transAxes.inverted().transform(axes.transData.transform((sigma, 0)))[0]
     side, x = ("left", 0) if across < 0.2 else ("right", 1) if across > 0.8 else ("center", 0.5)
     axes.annotate(
-        f"best: σ = {sigma_label(sigma)}, {_percent(accuracy)}",
+        f"best: σ = {label}, {_percent(accuracy)}",
         (sigma, 100 * accuracy),
         (sigma, _LABEL_HEIGHT),
         color=VERMILION,

@@ -3,65 +3,88 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 from numpy.typing import NDArray
 
+from stages.analysis.accuracy import sigma_labels
+from stages.analysis.captions import widened
 from stages.analysis.mechanism import SCALED_WIDTH
 from stages.analysis.tables import Table
-from stages.figures.style import BLUE, GREY, new_figure, sigma_label
+from stages.figures.style import BLUE, GREY, new_figure, scale_signed, title
 
-_COLUMNS = 5
-"""So many sigmas are shown, spread over the sweep."""
+_COLUMNS, _LAYERS = 5, 4
+"""So many sigmas are shown, spread over the sweep, and so many layers beside all of them."""
+
+_LABEL = 0.21
+"""Share of a panel's width that a number below it takes."""
 
 
 def before_after(distributions: Table) -> Figure:
-    """Draw a panel for each layer and some sigmas from distributions.csv."""
-    sigmas, layers = np.unique(distributions["sigma"]), np.unique(distributions["layer"])
-    shown = sigmas[np.unique(np.linspace(0, len(sigmas) - 1, _COLUMNS).round().astype(int))]
-    edges = _edges(distributions["bin_center"])
-    figure = new_figure(height=1.8 * len(layers) + 1.2)
-    grid = figure.subplots(len(layers), len(shown), sharex=True, sharey=True, squeeze=False)
+    """Draw a panel for each of some layers and sigmas from distributions.csv.
+
+    What is drawn is density over weight / sigma. Bins are equal on the axis and so wider far from
+    0: the share of weights in each would have a hump on either side where density has none.
+    """
+    sigmas = _spread(np.unique(distributions["sigma"]), _COLUMNS)
+    everything, *each = np.unique(distributions["layer"])
+    layers = [everything, *_spread(np.array(each), _LAYERS)]
+    labels, edges = sigma_labels(np.unique(distributions["sigma"])), _edges(distributions)
+    figure = new_figure(height=1.7 * len(layers) + 1.6)
+    grid = figure.subplots(len(layers), len(sigmas), sharex=True, sharey=True, squeeze=False)
     for row, layer in zip(grid, layers, strict=True):
-        for axes, sigma in zip(row, shown, strict=True):
+        for axes, sigma in zip(row, sigmas, strict=True):
             mine = (distributions["sigma"] == sigma) & (distributions["layer"] == layer)
             _draw(axes, {name: column[mine] for name, column in distributions.items()}, edges)
-        row[0].set_ylabel("all layers" if layer == 0 else f"layer {layer:g}")
-    for axes, sigma in zip(grid[0], shown, strict=True):
-        axes.set_title(f"σ = {sigma_label(sigma)}", fontsize=10)
-    _label(figure, grid[0][0], edges[-1])
+        row[0].set_ylabel(f"layer {layer:g}" if layer else "all layers")
+    for axes, sigma in zip(grid[0], sigmas, strict=True):
+        axes.set_title(f"σ = {labels[sigma]}", fontsize=10)
+    _label(figure, grid[0, 0], edges[-1])
+    title(
+        figure,
+        "Weights before and after training",
+        [
+            widened(distributions),
+            "Drawn is density: shares of equal steps of this axis, which widen away from 0, would "
+            "show two humps that are not there.",
+        ],
+    )
     return figure
 
 
+def _spread(values: NDArray[np.float64], count: int) -> list[float]:
+    """At most `count` of the rising `values`, both ends among them."""
+    places = np.linspace(0, len(values) - 1, count).round().astype(int)
+    chosen: list[float] = values[np.unique(places)].tolist()
+    return chosen
+
+
 def _draw(axes: Axes, bins: Table, edges: NDArray[np.float64]) -> None:
+    widths = np.diff(np.sinh(edges))
     scaled = np.arcsinh(bins["bin_center"])
     before, after = (
-        100 * np.histogram(scaled, edges, weights=bins[column])[0] / max(bins[column].sum(), 1)
+        np.histogram(scaled, edges, weights=bins[column])[0] / max(bins[column].sum(), 1) / widths
         for column in ("before", "after")
     )
-    axes.stairs(before, edges, label="before training", color=GREY, fill=True, alpha=0.35)
-    axes.stairs(after, edges, label="after training", color=BLUE)
+    places = np.sinh(edges)
+    axes.stairs(before, places, baseline=1e-300, color=GREY, fill=True, alpha=0.4, label="before")
+    axes.stairs(after, places, baseline=1e-300, color=BLUE, linewidth=1.4, label="after training")
 
 
-def _edges(centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """All bins up to the outermost of `centres`, weight / sigma, to both sides alike."""
-    half = int(np.ceil(np.abs(np.arcsinh(centres)).max() / SCALED_WIDTH))
+def _edges(distributions: Table) -> NDArray[np.float64]:
+    """All bins of asinh(weight / sigma) up to the outermost, to both sides alike."""
+    reach = np.abs(np.arcsinh(distributions["bin_center"])).max()
+    half = int(np.ceil(reach / SCALED_WIDTH))
     return SCALED_WIDTH * np.arange(-half, half + 1, dtype=np.float64)
 
 
 def _label(figure: Figure, first: Axes, limit: float) -> None:
-    decades = max(int(np.log10(np.sinh(limit))), 1)
-    exponents = sorted({max(decades // 3, 1), decades - decades // 4})
-    ticks = [(0.0, "0")] + [
-        (
-            sign * np.arcsinh(10.0**e),
-            f"{'-' if sign < 0 else ''}{'10' if e == 1 else f'10$^{{{e}}}$'}",
-        )
-        for e in exponents
-        for sign in (-1, 1)
-    ]
-    first.set_xticks(*zip(*ticks, strict=True))
-    figure.supxlabel("weight / σ (linear within ±1, logarithmic beyond)", fontsize=10)
-    figure.supylabel("% of weights per bin", fontsize=10)
-    figure.legend(*first.get_legend_handles_labels(), loc="outside upper right", ncols=2)
-    figure.suptitle(
-        "Weights before and after training", x=0.01, ha="left", weight="bold", fontsize=13
-    )
+    drawn = [patch for axes in figure.axes for patch in axes.patches]
+    densities = np.concatenate([p.get_data()[0] for p in drawn if isinstance(p, StepPatch)])
+    shown = densities[densities > 0]
+    low, high = (shown.min(), shown.max()) if shown.size else (0.1, 1)
+    first.set_yscale("log")
+    first.set_ylim(low / 2, high * 3)
+    scale_signed(first, 1, np.sinh(limit), _LABEL)
+    figure.supxlabel("weight / σ (linear within ± 1, logarithmic beyond)", fontsize=10)
+    figure.supylabel("density: share of weights per σ (log scale)", fontsize=10)
+    figure.legend(*first.get_legend_handles_labels(), loc="outside lower right", ncols=2)

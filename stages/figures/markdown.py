@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from stages.analysis.findings import Results, findings, headline, uncertainty
 from stages.analysis.noise import error
-from stages.analysis.wording import OPTIMISERS, sigma
+from stages.analysis.wording import OPTIMISERS, counted, sigma
 from stages.core.params import Params
 from stages.core.trial import Provenance, sweep_trials
 
@@ -28,11 +28,11 @@ def report(
         "![Accuracy against sigma](../plots/accuracy_vs_sigma.png)",
         "Test accuracy at the end and after the first epoch, and training accuracy, against σ.",
         "![Weights after training](../plots/weight_histograms.png)",
-        "Counts of all weights and biases after training, a line for each σ.",
+        "The histogram of all weights and biases after training, a row for each σ.",
         "![Signals and gradients of each layer](../plots/signals.png)",
-        "Points are measured on 512 training images, lines are what theory predicts.",
+        "Points are measured on the first 512 training images, lines are what theory predicts.",
         "![Weights before and after training](../plots/before_after.png)",
-        "The weights of each layer, in units of σ.",
+        "How densely weights lie, in units of σ.",
         "## Findings",
         uncertainty(results),
         "\n".join(f"- {finding}" for finding in [*findings(results), *evidence]),
@@ -68,9 +68,10 @@ def run_table(params: Params, results: Results) -> str:
     """The parameters that determine the numbers, in words."""
     first, points = sweep_trials(params)[0], results.points
     optimiser = OPTIMISERS[params.train.optimizer]
+    epochs = counted(params.train.epochs, "epoch")
     final = min(params.report.final_epochs, params.train.epochs)
     sigmas = (
-        f"{len(points)} σ from {points[0].sigma:.3g} to {points[-1].sigma:.3g}, log-spaced"
+        f"{len(points)} σ from {points[0].label} to {points[-1].label}, log-spaced"
         if results.others
         else sigma(points[0])
     )
@@ -83,7 +84,7 @@ def run_table(params: Params, results: Results) -> str:
                 "optimiser",
                 f"{optimiser}, learning rate {params.train.lr:g}",
             ],
-            ["training", f"{params.train.epochs} epochs, batches of {params.train.batch_size}"],
+            ["training", f"{epochs}, batches of {params.train.batch_size}"],
             ["networks", f"{params.sweep.replicates} for each σ, seed {params.sweep.seed}"],
             ["beside them", ", ".join(params.sweep.initializers) or "none"],
             ["shared by all σ", "the noise that σ scales, the order of the batches"],
@@ -95,7 +96,8 @@ def run_table(params: Params, results: Results) -> str:
 def number_table(results: Results) -> str:
     """A row for each sigma; accuracies in percent, the best in bold."""
     replicates = results.best.n > 1
-    header = ["σ", "test", *["±"] * replicates, "training", "first epoch, test", "diverged"]
+    header = ["σ", "before training, test", "test", *["±"] * replicates]
+    header += ["training", "first epoch, test", "diverged"]
     rows = []
     for point in results.points:
         best = point is results.best and results.others and not results.all_at_chance
@@ -103,7 +105,8 @@ def number_table(results: Results) -> str:
         accuracies = (point.train_accuracy, point.first_epoch_test_accuracy)
         rows.append(
             [
-                f"{bold}{point.sigma:.3g}{bold}",
+                f"{bold}{point.label}{bold}",
+                f"{100 * point.untrained_test_accuracy:.2f}",
                 f"{bold}{100 * point.test_accuracy:.2f}{bold}",
                 *[f"{100 * error(point):.2f}"] * replicates,
                 *(f"{100 * accuracy:.2f}" for accuracy in accuracies),

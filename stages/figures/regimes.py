@@ -2,32 +2,55 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.analysis.accuracy import Point
+from stages.analysis.accuracy import Point, best_window, has_learned
+from stages.analysis.findings import A_POINT
+from stages.analysis.wording import decades, percent, sigma
 from stages.figures.accuracy_vs_sigma import draw_chance, draw_curves
-from stages.figures.style import label_sigmas, new_figure
+from stages.figures.style import new_figure, panel_heading, scale_sigmas, title
+
+_ROOM = 6
+"""Labelled ticks that fit below a panel."""
 
 
 def regimes(sweeps: Sequence[tuple[str, Sequence[Point]]]) -> Figure:
     """Draw sweeps side by side, each with its name; points by rising sigma."""
-    figure = new_figure(height=4.6)
+    figure = new_figure(height=5)
     panels = figure.subplots(1, len(sweeps), sharey=True, squeeze=False)[0]
     for axes, (name, points) in zip(panels, sweeps, strict=True):
         draw_curves(axes, points)
         draw_chance(axes)
-        axes.set_xscale("log")
-        label_sigmas(axes.xaxis, points[0].sigma, points[-1].sigma)
-        axes.set_title(name, fontsize=11)
-        axes.set_xlabel("σ of the initial weights and biases")
+        scale_sigmas(axes.xaxis, [point.sigma for point in points], _ROOM)
+        panel_heading(axes, name, regime_caption(points))
+        axes.set_xlabel("σ of the initial weights and biases (log scale)")
     panels[0].set_ylabel("accuracy (%)")
     panels[0].set_ylim(0, 102)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle(
-        "Accuracy against the scale of initialisation, by optimiser",
-        x=0.01,
-        ha="left",
-        weight="bold",
-        fontsize=13,
-    )
+    _legend(figure, panels)
+    title(figure, "Accuracy against the scale of initialisation, by optimiser", [])
     return figure
+
+
+def regime_caption(points: Sequence[Point]) -> list[str]:
+    """At how many sigmas networks learned, and where they came near the best."""
+    learned = sum(map(has_learned, points))
+    if not learned:
+        return ["No network learned."]
+    best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
+    near = (
+        f"within {A_POINT} of it over {decades(window[0].sigma, window[-1].sigma)}"
+        if window[1:]
+        else f"no neighbour within {A_POINT} of it"
+    )
+    return [
+        f"Learned at {learned} of {len(points)} σ.",
+        f"Best {percent(best.test_accuracy)} at {sigma(best)}, {near}.",
+    ]
+
+
+def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Name each kind of curve once, in whichever panel it is."""
+    legends = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels]
+    handles = {label: handle for legend in legends for handle, label in legend}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2)

@@ -1,124 +1,196 @@
 """Why a sigma works: signals of each layer, what theory predicts, what training did."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
+from stages.analysis.captions import changed, outgrown, silent_units, spread
 from stages.analysis.tables import Table, layer_curve
-from stages.figures.style import BLUE, GREEN, GREY, VERMILION, label_sigmas, new_figure
+from stages.analysis.wording import counted
+from stages.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    VERMILION,
+    dark,
+    new_figure,
+    panel_heading,
+    scale_sigmas,
+    title,
+)
 
-_LAYERS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (GREY, "D"))
-"""Colour and marker of each layer; of a fifth and later ones those of the first again."""
+_FEW_LAYERS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (INK, "D"))
+"""Colour and marker of each layer, if there are no more."""
+
+_ROOM = 6
+"""Labelled ticks that fit below a panel."""
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """How layers are told apart: by colour and marker, or if they are many by a scale of colours.
+
+    Layers count from 1.
+    """
+
+    count: int
+
+    @property
+    def many(self) -> bool:
+        return self.count > len(_FEW_LAYERS)
+
+    @property
+    def scale(self) -> ScalarMappable:
+        return ScalarMappable(Normalize(1, self.count), dark("viridis"))
+
+    def style(self, layer: int) -> tuple[str, str, float]:
+        """Colour, marker and its size."""
+        if self.many:
+            return to_hex(self.scale.to_rgba(np.array([layer]))[0]), "o", 2.5
+        return *_FEW_LAYERS[layer - 1], 4
 
 
 def signals(probes: Table, layers: Table, theory: Table) -> Figure:
-    """Draw six panels against sigma from probes.csv, layers.csv and theory.csv."""
-    figure = new_figure(height=10.5)
-    (gradients, gradients_after), (activations, dead), (movement, distance) = figure.subplots(3, 2)
+    """Draw eight panels against sigma from probes.csv, layers.csv and theory.csv."""
+    looks = _Layers(int(probes["layer"].max()))
     last = probes["epoch"].max()
-    _curves(gradients, probes, "gradient_norm", epoch=0)
-    _predictions(gradients, theory, "gradient_norm")
-    _references(gradients, theory)
-    _finish(gradients, "Gradient of each weight matrix, before training", "Frobenius norm")
-    _curves(gradients_after, probes, "gradient_norm", epoch=last)
-    _finish(gradients_after, f"… and after {last:g} epochs", "Frobenius norm")
-    _curves(activations, probes, "activation_rms", epoch=0)
-    _predictions(activations, theory, "activation_rms")
-    _finish(activations, "Output of each layer, before training", "root mean square")
-    _dead_units(dead, probes, last)
-    _curves(movement, probes, "movement", epoch=last)
-    movement.axhline(1, color=GREY, linestyle="dashdot", linewidth=1)
-    _finish(movement, "How far training moved the weights", "‖W - W₀‖ / ‖W₀‖")
-    _curves(distance, layers, "distance")
-    _finish(distance, "Distributions before and after", "Kolmogorov-Smirnov distance", log=False)
-    distance.set_ylim(0, 1)
-    handles, labels = gradients.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    figure.suptitle(
-        "Vanishing and exploding signals, measured", x=0.01, ha="left", weight="bold", fontsize=13
+    moments = ((0.0, "before training"), (last, f"after {counted(last, 'epoch')}"))
+    figure = new_figure(height=13)
+    panels = figure.subplots(4, 2)
+    rows = (
+        ("gradient_norm", "Gradients", "Frobenius norm"),
+        ("activation_rms", "Outputs of layers", "root mean square"),
+    )
+    for pair, (column, name, label) in zip(panels, rows, strict=False):
+        for axes, (epoch, moment) in zip(pair, moments, strict=True):
+            _curves(axes, probes, looks, column, epoch=epoch)
+            panel_heading(axes, f"{name} {moment}", [spread(probes, column, epoch)])
+            axes.set_ylabel(label)
+        _predictions(pair[0], theory, looks, column)
+        _share_logarithmic(*pair)
+    _references(panels[0][0], theory, looks)
+    for axes, (epoch, moment) in zip(panels[2], moments, strict=True):
+        _silent_units(axes, probes, looks, epoch, moment)
+    _movement(panels[3][0], probes, looks, last)
+    _distance(panels[3][1], layers, looks)
+    for axes in panels.flat:
+        axes.set_xlabel("σ of the initial weights and biases")
+        scale_sigmas(axes.xaxis, theory["sigma"].tolist(), _ROOM)
+    _legend(figure, panels[0][0], looks)
+    title(
+        figure,
+        "Vanishing and exploding signals, measured",
+        ["Points are measured on the first 512 training images, lines are what theory predicts."],
     )
     return figure
 
 
-def _curves(axes: Axes, table: Table, column: str, **where: float) -> None:
+def _curves(axes: Axes, table: Table, looks: _Layers, column: str, **where: float) -> None:
+    """Draw a point for each layer and sigma, with its standard error where there are replicates."""
     for layer in np.unique(table["layer"]):
-        colour, marker = _LAYERS[int(layer - 1) % len(_LAYERS)]
+        colour, marker, size = looks.style(int(layer))
         curve = layer_curve(table, column, layer=layer, **where)
         axes.plot(
             curve.sigma,
             curve.mean,
             marker,
             color=colour,
-            markersize=4,
-            label=f"layer {layer:g}, measured",
+            markersize=size,
+            label=f"layer {layer:g}",
         )
-        axes.fill_between(
-            curve.sigma,
-            curve.mean - curve.error,
-            curve.mean + curve.error,
-            color=colour,
-            alpha=0.25,
-        )
+        if curve.error.any():
+            axes.errorbar(curve.sigma, curve.mean, curve.error, fmt="none", ecolor=colour)
 
 
-def _predictions(axes: Axes, theory: Table, column: str) -> None:
+def _predictions(axes: Axes, theory: Table, looks: _Layers, column: str) -> None:
     for layer in np.unique(theory["layer"]):
-        colour, _ = _LAYERS[int(layer - 1) % len(_LAYERS)]
         curve = layer_curve(theory, column, layer=layer)
-        axes.plot(curve.sigma, curve.mean, color=colour, linewidth=1.2, label="… in theory")
+        alone = "_" if len(curve.sigma) == 1 else None  # no line leads anywhere
+        colour, *_ = looks.style(int(layer))
+        axes.plot(curve.sigma, curve.mean, color=colour, linewidth=1.1, marker=alone, markersize=16)
 
 
-def _references(axes: Axes, theory: Table) -> None:
+def _references(axes: Axes, theory: Table, looks: _Layers) -> None:
     """Mark Glorot's and He's standard deviation of each layer at the foot of the axes."""
     for layer in np.unique(theory["layer"]):
-        colour, _ = _LAYERS[int(layer - 1) % len(_LAYERS)]
         for scheme, marker in (("glorot", "|"), ("he", "x")):
             axes.plot(
                 layer_curve(theory, f"{scheme}_sigma", layer=layer).mean[0],
                 0.03,
                 marker,
-                color=colour,
+                color=looks.style(int(layer))[0],
                 markersize=8,
                 transform=axes.get_xaxis_transform(),
-                label=f"σ of {scheme.capitalize()}, each layer" if layer == 1 else None,
             )
 
 
-def _dead_units(axes: Axes, probes: Table, last: float) -> None:
-    hidden = int(probes["layer"].max()) - 1
-    rows = [(layer, epoch) for layer in range(1, hidden + 1) for epoch in (0.0, float(last))]
-    curves = [layer_curve(probes, "dead_units", layer=layer, epoch=epoch) for layer, epoch in rows]
-    image = axes.pcolormesh(
-        _cell_edges(curves[0].sigma),
-        np.arange(len(rows) + 1) - 0.5,
-        [100 * curve.mean for curve in curves],
-        cmap="cividis",
-        vmin=0,
-        vmax=100,
-    )
-    axes.set_yticks(
-        range(len(rows)),
-        [f"layer {layer}, {'after' if epoch else 'before'}" for layer, epoch in rows],
-    )
-    axes.figure.colorbar(image, ax=axes, label="% of units")
-    _finish(axes, "Dead units: 0 for all images", "", log=False)
-    axes.grid(visible=False)
+def _share_logarithmic(*pair: Axes) -> None:
+    """Give both panels one logarithmic axis, unless neither has a point that it could show.
+
+    It spans what was measured: predictions go on where 32-bit numbers have become 0.
+    """
+    lines = [line for axes in pair for line in axes.get_lines() if line.get_marker() != "None"]
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
+    shown = values[np.isfinite(values) & (values > 0)]
+    for axes in pair:
+        if shown.size:
+            axes.set_ylim(shown.min() / 2, shown.max() * 2)  # first: one may have nothing to scale
+            axes.set_yscale("log")
+        else:
+            axes.set_yticks([])
 
 
-def _cell_edges(sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where cells around rising `sigmas` meet, and both outer edges, on a logarithmic axis."""
-    places = np.log10(sigmas)
-    half = np.diff(places) / 2 if len(places) > 1 else np.array([0.5])
-    inner = places[:-1] + half
-    return 10 ** np.array([places[0] - half[0], *inner, places[-1] + half[-1]])
+def _silent_units(axes: Axes, probes: Table, looks: _Layers, epoch: float, moment: str) -> None:
+    hidden = {
+        name: column[probes["layer"] < looks.count] * (100 if name == "dead_units" else 1)
+        for name, column in probes.items()
+    }
+    _curves(axes, hidden, looks, "dead_units", epoch=epoch)
+    panel_heading(axes, f"Silent units {moment}", [silent_units(probes, epoch)])
+    axes.set_ylabel("% of a hidden layer's units")
+    axes.set_ylim(-4, 104)
 
 
-def _finish(axes: Axes, title: str, y_label: str, log: bool = True) -> None:
-    axes.set_title(title, fontsize=11)
-    axes.set_ylabel(y_label)
-    axes.set_xlabel("σ of the initial weights and biases")
-    axes.set_xscale("log")
-    if log and any(np.any(np.asarray(line.get_ydata()) > 0) for line in axes.get_lines()):
-        axes.set_yscale("log")
-    label_sigmas(axes.xaxis, *axes.get_xlim())
+def _movement(axes: Axes, probes: Table, looks: _Layers, last: float) -> None:
+    _curves(axes, probes, looks, "movement", epoch=last)
+    axes.axhline(1, color=GREY, linestyle="dashdot", linewidth=1)
+    axes.set_ylabel("‖W - W₀‖ / ‖W₀‖")
+    _share_logarithmic(axes)
+    panel_heading(axes, "How far training moved the weights", [outgrown(probes, last)])
+
+
+def _distance(axes: Axes, layers: Table, looks: _Layers) -> None:
+    _curves(axes, layers, looks, "distance")
+    axes.set_ylabel("Kolmogorov-Smirnov distance")
+    axes.set_ylim(-0.04, 1.04)
+    panel_heading(axes, "How far their distribution changed", [changed(layers)])
+
+
+def _legend(figure: Figure, first: Axes, looks: _Layers) -> None:
+    """Name what marks and lines are; layers too, unless a scale of colours does."""
+    named = [*zip(*first.get_legend_handles_labels(), strict=True)]
+    if looks.many:
+        named = [(Line2D([], [], color=GREY, marker="o", linestyle="none"), "measured")]
+        figure.colorbar(
+            looks.scale,
+            ax=figure.axes,
+            location="bottom",
+            aspect=70,
+            fraction=0.012,
+            pad=0.01,
+            label="layer",
+            ticks=MaxNLocator(integer=True),
+        )
+    named += [
+        (Line2D([], [], color=GREY), "theory, before training"),
+        (Line2D([], [], color=GREY, marker="|", linestyle="none"), "Glorot's σ of a layer"),
+        (Line2D([], [], color=GREY, marker="x", linestyle="none"), "He's σ of a layer"),
+    ]
+    figure.legend(*zip(*named, strict=True), loc="outside lower center", ncols=len(named))

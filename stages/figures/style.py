@@ -6,18 +6,33 @@ the others in line or marker too, so that a grey print keeps them apart.
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.style
+import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import XAxis, YAxis
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 BLUE, SKY, GREEN, VERMILION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
+ORANGE, PURPLE = "#E69F00", "#CC79A7"
 INK, GREY = "#222222", "#666666"
+
+SCHEMES = {
+    "pytorch_default": (INK, "solid"),
+    "xavier_normal": (GREEN, "solid"),
+    "xavier_uniform": (ORANGE, "dashed"),
+    "kaiming_normal": (VERMILION, "solid"),
+    "kaiming_uniform": (PURPLE, "dashed"),
+    "orthogonal": (GREY, "dashdot"),
+}
+"""Colour and line of each named initialiser, wherever it is drawn."""
 
 _SETTINGS = {
     "axes.edgecolor": GREY,
@@ -39,8 +54,17 @@ _SETTINGS = {
     "ytick.color": GREY,
     "ytick.labelcolor": INK,
 }
-_LINE_WIDTH = 110
-"""Characters of a line below a title; so many fit into the width of a figure."""
+_FIGURE_WIDTH, _LINE_WIDTH = 120, 110
+"""Characters of a line below a title; so many fit into the width of a figure, and of its axes."""
+
+_PANEL_WIDTH = 56
+"""Characters of a line below the title of one of two panels side by side."""
+
+_WIDE = 9
+"""Ticks; an axis with room for as many has room for numbers like 0.0001."""
+
+_FEW = 3
+"""Ticks from which on a reader sees the scale."""
 
 
 @contextmanager
@@ -60,10 +84,31 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, metadata={"Software": None})
 
 
-def heading(axes: Axes, title: str, sentences: Sequence[str]) -> None:
+def title(figure: Figure, text: str, sentences: Sequence[str]) -> None:
+    """Put a title above all panels and, below it in smaller type, what holds for all of them."""
+    lines = textwrap.wrap(" ".join(sentences), _FIGURE_WIDTH)
+    inches = figure.get_figheight()
+    figure.text(0.01, 1 - 0.06 / inches, text, weight="bold", fontsize=13, va="top")
+    figure.text(0.01, 1 - 0.32 / inches, "\n".join(lines), color=GREY, linespacing=1.25, va="top")
+    height = (0.4 + 0.18 * len(lines)) / inches
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - height))
+
+
+def heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:
     """Put a title above `axes` and, below it in smaller type, what the data say."""
-    lines = textwrap.wrap(" ".join(sentences), _LINE_WIDTH)
-    axes.set_title(title, pad=8 + 14 * len(lines))
+    _head(axes, text, sentences, _LINE_WIDTH, 13, 10)
+
+
+def panel_heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:
+    """The same above one of two panels side by side."""
+    _head(axes, text, sentences, _PANEL_WIDTH, 11, 9)
+
+
+def _head(
+    axes: Axes, text: str, sentences: Sequence[str], width: int, size: float, small: float
+) -> None:
+    lines = textwrap.wrap(" ".join(sentences), width)
+    axes.set_title(text, fontsize=size, pad=8 + 1.4 * small * len(lines))
     axes.annotate(
         "\n".join(lines),
         (0, 1),
@@ -71,20 +116,89 @@ def heading(axes: Axes, title: str, sentences: Sequence[str]) -> None:
         xytext=(0, 6),
         textcoords="offset points",
         color=GREY,
+        fontsize=small,
         linespacing=1.25,
         in_layout=False,  # the title reserves its height, and its width may reach past the axes
     )
 
 
-def sigma_label(sigma: float) -> str:
-    """Three significant digits."""
-    return f"{sigma:.3g}"
-
-
-def label_sigmas(axis: Axis, low: float, high: float) -> None:
-    """Give a logarithmic `axis` that spans `low` to `high` as many labelled ticks as it holds."""
-    decades = math.log10(high / low)
-    subs = (1, 1.5, 2, 3, 4, 5, 7) if decades <= 1 else (1, 2, 5) if decades <= 3 else (1,)
-    axis.set_major_locator(LogLocator(subs=subs))
+def scale_sigmas(axis: XAxis | YAxis, sigmas: Iterable[float], room: int) -> None:
+    """Make `axis` logarithmic, with room around `sigmas` and at most `room` ticks, all labelled."""
+    different = list(sigmas)
+    low, high = min(different), max(different)
+    margin = (high / low) ** 0.03 if high > low else 3
+    scale, limit = (
+        (axis.axes.set_xscale, axis.axes.set_xlim)
+        if isinstance(axis, XAxis)
+        else (axis.axes.set_yscale, axis.axes.set_ylim)
+    )
+    scale("log")
+    limit(low / margin, high * margin)
+    slack = 1.0001 if high > low else margin
+    ticks = _ticks(low / slack, high * slack, room)
+    labels = [f"{tick:.8g}" for tick in ticks]
+    powers = all(math.log10(tick).is_integer() for tick in ticks)
+    if powers and (room < _WIDE or not 1e-4 <= ticks[0] < ticks[-1] <= 1e4):
+        labels = [f"$10^{{{math.log10(tick):.0f}}}$" for tick in ticks]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FixedFormatter(labels))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda sigma, _: f"{sigma:g}"))
+
+
+def _ticks(low: float, high: float, room: int) -> list[float]:
+    """Round numbers from `low` to `high`: powers of ten, or what lies between if that is few."""
+    first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
+    powers = [float(f"1e{exponent}") for exponent in range(first, last + 1)]
+    if len(powers) >= _FEW:
+        return powers[:: math.ceil(len(powers) / room)]
+    for factors in ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        ticks = [f * float(f"1e{e}") for e in range(first - 1, last + 1) for f in factors]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if _FEW <= len(inside) <= room:
+            return inside
+    spaced = MaxNLocator(min(room - 1, 4)).tick_values(low, high)
+    return [float(tick) for tick in spaced if low <= tick <= high]
+
+
+def scale_signed(axes: Axes, linear: float, limit: float, label: float) -> None:
+    """Make the x axis linear within ± `linear` and logarithmic beyond, to ± `limit`.
+
+    Labels 0 and as many powers of ten as fit if each takes the share `label` of the axis.
+    """
+    axes.set_xscale("asinh", linear_width=linear)
+    axes.set_xlim(-limit, limit)
+    end = math.asinh(limit / linear)
+    gap, sizes, free = 2 * end * label, [], 0.9 * end
+    for exponent in range(math.floor(math.log10(limit)), math.floor(math.log10(linear)) - 1, -1):
+        size = float(f"1e{exponent}")
+        place = math.asinh(size / linear)
+        if 0.7 * gap <= place <= free:  # a 0 is narrow
+            sizes.append(size)
+            free = place - gap
+    ticks = [*(-size for size in sizes), 0.0, *sizes[::-1]]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FixedFormatter([*map(_signed_label, ticks)]))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _signed_label(tick: float) -> str:
+    """0, or a power of ten of either sign."""
+    if tick == 0 or 0.01 <= abs(tick) <= 100:
+        return f"{tick:g}".replace("-", "\N{MINUS SIGN}")
+    return f"${'-' if tick < 0 else ''}10^{{{math.log10(abs(tick)):.0f}}}$"
+
+
+def sigma_edges(sigmas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where cells around rising `sigmas` meet, and both outer edges, on a logarithmic axis."""
+    places = np.log10(sigmas)
+    half = np.diff(places) / 2 if len(places) > 1 else np.array([0.5])
+    inner = places[:-1] + half
+    edges: NDArray[np.float64] = 10 ** np.array(
+        [places[0] - half[0], *inner, places[-1] + half[-1]]
+    )
+    return edges
+
+
+def dark(name: str) -> ListedColormap:
+    """A colormap without its light end, which fades on white paper."""
+    return ListedColormap(colormaps[name](np.linspace(0, 0.88, 256)))

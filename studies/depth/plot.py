@@ -8,6 +8,7 @@ if __name__ == "__main__":
     enter("studies.depth.plot")
 
 import csv
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
+from stages.analysis.wording import counted
 from stages.core.dataset import CHANCE_ACCURACY
-from stages.figures.style import GREY, VERMILION, heading, house_style, new_figure, save
+from stages.figures.style import (
+    GREY,
+    VERMILION,
+    house_style,
+    new_figure,
+    panel_heading,
+    save,
+    title,
+)
 from studies.depth.params import Params, read_params
 from studies.depth.theory import (
     RELU_CRITICAL_SIGMA_W2,
@@ -35,6 +45,9 @@ SCALES = 6
 
 TRAINED = 0.5
 """Test accuracy from which a network counts as trained."""
+
+_LABELS = 14
+"""Depths that are written beside the axis, at most."""
 
 Array = NDArray[np.float64]
 
@@ -96,28 +109,35 @@ def trainability(panels: list[tuple[Grid, Theory]], params: Params) -> Figure:
         mesh = _draw_accuracy(axes, grid)
         _draw_theory(axes, grid, theory)
     row[0].set_ylabel("hidden layers (log scale)")
-    heading(row[0], "How deep a network can be trained", findings(panels, params))
     figure.colorbar(mesh, ax=row, label="test accuracy (%)", pad=0.01)
     legends = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in row]
     handles = {label: handle for legend in legends for handle, label in legend}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    title(figure, "How deep a network can be trained", trainability_caption(panels, params))
     return figure
 
 
-def findings(panels: list[tuple[Grid, Theory]], params: Params) -> list[str]:
-    """How the networks were trained, and how far theory foretold which of them learn."""
+def trainability_caption(panels: list[tuple[Grid, Theory]], params: Params) -> list[str]:
+    """How networks were trained, what the lines mean, and how far theory foretold what learns."""
     sentences = [
-        f"Each cell is one MNIST network of {params.width} units a layer after {params.steps} steps"
-        f" of plain SGD (learning rate {params.lr:g}, batches of {params.batch_size})."
+        f"Each cell is one MNIST network of {counted(params.width, 'unit')} a layer after "
+        f"{counted(params.steps, 'step')} of plain SGD (learning rate {params.lr:g}, batches of "
+        f"{params.batch_size}). χ₁ is the factor by which a small difference of two inputs, squared"
+        ", grows in a layer: at χ₁ = 1 neither order nor chaos. ξ is the number of layers in which "
+        "what sets inputs apart (ReLU: the signal) changes by a factor of e."
     ]
     for grid, theory in panels:
         scales = np.array([theory.depth_scale(sigma_w2) for sigma_w2 in grid.sigma_w2s])
         shallow = grid.depths[:, None] < SCALES * scales
         trained = grid.accuracy >= TRAINED
+        regions = ((shallow, f"shallower than {SCALES} ξ"), (~shallow, "that are deeper"))
+        counts = [
+            f"{(trained & region).sum()} of the {region.sum()} networks {where}"
+            for region, where in regions
+            if region.any()
+        ]
         sentences.append(
-            f"{theory.title.partition(',')[0]}: above {100 * TRAINED:g} % are "
-            f"{(trained & shallow).sum()} of {shallow.sum()} shallower than {SCALES} ξ and "
-            f"{(trained & ~shallow).sum()} of {(~shallow).sum()} deeper."
+            f"{theory.title.partition(',')[0]}: {' and '.join(counts)} reach {100 * TRAINED:g} %."
         )
     return sentences
 
@@ -143,7 +163,8 @@ def _draw_accuracy(axes: Axes, grid: Grid) -> QuadMesh:
             label="overflowed, counts as chance",
         )
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(FixedLocator(grid.depths.tolist()))
+    labelled = grid.depths[:: math.ceil(len(grid.depths) / _LABELS)]
+    axes.yaxis.set_major_locator(FixedLocator(labelled.tolist()))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -159,16 +180,7 @@ def _draw_theory(axes: Axes, grid: Grid, theory: Theory) -> None:
     axes.axvline(theory.critical, color=VERMILION, linestyle=":", label="χ₁ = 1")
     axes.set_xlim(x)
     axes.set_ylim(y)
-    axes.text(
-        0.97,
-        0.96,
-        theory.title,
-        color="white",
-        weight="bold",
-        ha="right",
-        va="top",
-        transform=axes.transAxes,
-    )
+    panel_heading(axes, theory.title, [])
 
 
 def _edges(centres: Array) -> Array:

@@ -5,13 +5,17 @@ from math import nan
 
 import pytest
 
-from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.accuracy import accuracy_points, has_learned, summarize
 from stages.core.records import EpochRecord, Record
 from stages.core.trial import NORMAL, Provenance
 
 
 def record(
-    sigma: float, accuracies: Sequence[float], replicate: int = 0, diverged: bool = False
+    sigma: float,
+    accuracies: Sequence[float],
+    replicate: int = 0,
+    diverged: bool = False,
+    untrained: float = 0.1,
 ) -> Record:
     loss = nan if diverged else 0.1
     history = [
@@ -19,7 +23,7 @@ def record(
         for epoch, accuracy in enumerate(accuracies, 1)
     ]
     provenance = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
-    return Record(NORMAL, sigma, replicate, diverged, 1.0, history, provenance, [])
+    return Record(NORMAL, sigma, replicate, diverged, 1.0, history, provenance, [], untrained)
 
 
 def summary_of(accuracy: dict[float, float]) -> dict[str, float | int]:
@@ -81,3 +85,32 @@ def test_chance_and_divergence_are_counted_by_trial() -> None:
     assert summary["trials"] == 4
     assert summary["trials_at_chance"] == 3
     assert summary["trials_diverged"] == 1
+
+
+@pytest.mark.parametrize(
+    ("untrained", "final", "learns"),
+    [
+        (0.14, 0.14, False),
+        (0.14, 0.149, False),
+        (0.14, 0.151, True),
+        (0.10, 0.123, False),
+        (0.10, 0.1231, True),
+        (0.98, 0.0980, False),
+    ],
+)
+def test_a_network_has_learned_if_it_beats_both_chance_and_its_own_start(
+    untrained: float, final: float, learns: bool
+) -> None:
+    # Two standard errors of the difference of 14 % and 15 % of 10,000 images are 1.0 points.
+    records = [record(0.1, [final], untrained=untrained)]
+    [point] = accuracy_points(records, 1)
+    assert point.untrained_test_accuracy == untrained
+    assert has_learned(point) == learns
+    assert summarize([point], records, 1)["trials_at_chance"] == (not learns)
+
+
+def test_sigmas_have_as_many_digits_as_tell_them_apart() -> None:
+    usual = accuracy_points([record(10**-1.5, [0.9]), record(1.0, [0.9])], 1)
+    assert [point.label for point in usual] == ["0.0316", "1"]
+    close = accuracy_points([record(s, [0.9]) for s in (0.05, 0.0500001, 0.051)], 1)
+    assert [point.label for point in close] == ["0.05", "0.0500001", "0.051"]

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from stages.analysis.accuracy import Point
-from stages.analysis.evidence import movement, vanishing_and_exploding
+from stages.analysis.baselines import Baseline
+from stages.analysis.evidence import (
+    movement,
+    named_initialisers,
+    theory,
+    vanishing_and_exploding,
+)
 from stages.analysis.noise import difference_error, judge
 from stages.analysis.tables import Table
 from tests.analysis.test_findings import record, results_of
@@ -44,9 +50,9 @@ def test_less_than_a_decade_is_neither_vanishing_nor_exploding() -> None:
     assert "explode" not in told
 
 
-def test_a_network_a_little_above_chance_did_not_learn() -> None:
+def test_a_network_a_little_above_its_start_learned_little() -> None:
     told = gradients([0.15, BEST, LEARNED], [0.01, 1.0, 100.0])
-    assert "ended at 15.00 %: gradients vanish, and it did not learn" in told
+    assert "ended at 15.00 %: gradients vanish, and it learned little" in told
     assert "ended at 90.00 %: gradients explode, and yet it learned" in told
 
 
@@ -60,7 +66,50 @@ def test_gradients_that_are_zero_or_overflow_are_told(norm_of_best: float) -> No
 
 def test_movement_that_overflowed_is_no_number() -> None:
     [told] = movement(points(LEARNED, BEST), probes("movement", [850.0, nan], epoch=3))
-    assert "by 850 times its initial norm at σ = 0.01 and further than numbers reach" in told
+    assert "by 850 times their initial norm at σ = 0.01 and further than numbers reach" in told
+
+
+def test_weights_that_training_left_alone_moved_not_at_all() -> None:
+    [told] = movement(points(CHANCE), probes("movement", [0.0], epoch=3))
+    assert told.endswith("Training moved the first layer's weights not at all at σ = 0.01.")
+
+
+def test_equal_gradients_are_neither_above_nor_below() -> None:
+    told = gradients([LEARNED, BEST], [1.001, 1.0])
+    assert "starts at 1, level with the 1 at σ = 0.1" in told
+    assert "0.0 decades" not in told
+
+
+def test_where_no_network_learned_nothing_is_compared_with_a_best() -> None:
+    untrained = [record(10.0**i, [0.14], untrained=0.14) for i in (0, 1)]
+    sweep = list(results_of(untrained).points)
+    table = {**probes("gradient_norm", [1.0, 100.0]), "sigma": np.array([1.0, 10.0])}
+    [told] = vanishing_and_exploding(sweep, sweep[0], table)
+    assert told.endswith("starts at 1 at σ = 1 and starts at 1e+02 at σ = 10; no network learned.")
+    named = Baseline("orthogonal", 0.1, 0.1, 0.1, 0.1, 2, 2, 1.0, 0.0, 0.001, (0.1,))
+    [told] = named_initialisers([named], sweep[0])
+    assert told.endswith("orthogonal ends at 10.00 %, which is no learning, 2 of 2 diverged.")
+    assert "best" not in told
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ([0.001, 0.02], "outputs by 0.001, 0.020 decades;"),
+        ([0.001, None], "outputs by 0.001 decades, with 1 other layer not to be compared;"),
+        ([None, None], "outputs cannot be compared, as all overflowed or are zero;"),
+        ([0.001] * 12 + [0.5], "outputs by 0.001 to 0.500 decades in 13 layers;"),
+    ],
+)
+def test_theory_is_told_for_any_number_of_layers(errors: list[float | None], said: str) -> None:
+    of_layers = {
+        f"{quantity}, layer {layer}": {"mean_abs_log10_error": error}
+        for quantity in ("activation_rms", "gradient_norm")
+        for layer, error in enumerate(errors, 1)
+    }
+    [told] = theory(of_layers)
+    assert said in told
+    assert "unknown" not in told
 
 
 def test_replicates_that_agree_by_chance_leave_a_doubt() -> None:

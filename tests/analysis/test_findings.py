@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stages.analysis.accuracy import accuracy_points, summarize
-from stages.analysis.findings import Results, findings, headline, uncertainty
+from stages.analysis.findings import Results, findings, headline, rescued, uncertainty
 from stages.analysis.noise import PAIRED_STUDENT, paired_factor
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import EpochRecord, Record
@@ -24,6 +24,7 @@ def record(
     diverged: bool = False,
     gap: float = 0.01,
     initializer: str = NORMAL,
+    untrained: float = 0.1,
 ) -> Record:
     """A trial by its test accuracy after each epoch; training accuracy is higher by `gap`."""
     loss = nan if diverged else 0.1
@@ -32,7 +33,9 @@ def record(
         for epoch, accuracy in enumerate(accuracies, 1)
     ]
     probes = probes_of(sigma, len(accuracies))
-    return Record(initializer, sigma, replicate, diverged, 1.0, history, PROVENANCE, probes)
+    return Record(
+        initializer, sigma, replicate, diverged, 1.0, history, PROVENANCE, probes, untrained
+    )
 
 
 def results_of(records: Sequence[Record]) -> Results:
@@ -100,7 +103,7 @@ def test_a_usual_sweep_is_told_with_its_numbers() -> None:
         "+1.00 points at σ = 0.1; -2.00 at σ = 0.0001, the smallest; +5.00 at σ = 2, the largest."
     ) in finding(results, "Overfitting")
     assert "No network diverged" in finding(results, "Failures")
-    assert "No network ended at chance" in finding(results, "Failures")
+    assert "No network failed to learn, that is, ended at chance" in finding(results, "Failures")
 
 
 def test_binomial_error_stands_in_for_the_seeds_of_a_lone_network() -> None:
@@ -235,14 +238,49 @@ def test_one_sigma_is_compared_with_nothing() -> None:
 
 def test_where_all_is_chance_there_is_no_best() -> None:
     results = sweep(dict.fromkeys((0.0001, 0.01, 10.0), CHANCE_ACCURACY))
-    assert headline(results) == "No σ does better than chance, which is 11.35 %."
-    assert topics(results) == ["Failures", "Textbook"]
-    assert "Each of the 3 networks ended at chance" in finding(results, "Failures")
-    assert "up to 12.30 % (chance)" in finding(results, "Textbook")
-    assert "Against that, σ = 0.01 stays at 11.35 %." in finding(results, "Textbook")
-    assert "In line with that, σ = 0.0001 stays at 11.35 %; σ = 10 stays" in finding(
-        results, "Textbook"
+    assert headline(results) == (
+        "No network learned at any σ: each ended at chance (12.30 % or less) or no better than "
+        "before training."
     )
+    assert topics(results) == ["Failures", "Textbook"]
+    assert "Each of the 3 networks failed to learn" in finding(results, "Failures")
+    assert "but none learned there: σ alone does not explain that." in finding(results, "Textbook")
+    outside = sweep(dict.fromkeys((0.0001, 10.0), CHANCE_ACCURACY))
+    assert "and σ = 1; here are only others." in finding(outside, "Textbook")
+
+
+def test_networks_that_stay_as_random_as_they_began_have_not_learned() -> None:
+    results = results_of([record(sigma, [0.14], untrained=0.14) for sigma in (0.1, 10.0)])
+    assert headline(results).startswith("No network learned at any σ")
+    assert topics(results) == ["Failures", "Textbook"]
+    assert "13.99" not in " ".join(findings(results))
+    assert rescued(results.points, 0.14) == []
+    lone = results_of([record(10.0, [0.14], untrained=0.14)])
+    assert headline(lone).startswith("The network did not learn: it ended at chance")
+
+
+def test_a_best_that_did_not_learn_is_no_success() -> None:
+    results = results_of([record(0.1, [0.13]), record(10.0, [0.14], untrained=0.14)])
+    assert "Before training it had 14.00 % already." in finding(results, "Best")
+    told = finding(results, "Textbook")
+    assert "here up to 12.68 % (half way from chance to the best, or no better than" in told
+    assert "In line with that, σ = 0.1 reaches 13.00 %; σ = 10 stays at 14.00 %." in told
+
+
+def test_equal_sigmas_are_not_ranked() -> None:
+    results = results_of([record(sigma, [0.9, 0.95]) for sigma in (0.05, 0.050001, 0.050002)])
+    assert headline(results) == "Final test accuracy is 95.00 % at every σ."
+    assert "As much is reached at σ = 0.050001." in finding(results, "Best")
+    assert "σ = 0.05 to 0.050002, all 3 σ over 2e-05 decades" in finding(results, "Window")
+    assert "That is as much as the best." in finding(results, "Largest σ")
+    assert finding(results, "Speed").endswith("The first epoch alone reaches 90.00 % at every σ.")
+    assert "0.00 points" not in " ".join(findings(results))
+
+
+def test_ties_are_counted_in_words() -> None:
+    assert "though the other σ is within noise" in headline(sweep({0.1: 0.97, 1.0: 0.971}))
+    three = sweep({0.1: 0.97, 0.3: 0.9705, 1.0: 0.971})
+    assert "though each of the other 2 σ is within noise" in headline(three)
 
 
 def test_all_diverged_is_said_and_so_is_a_best_among_them() -> None:
@@ -250,7 +288,7 @@ def test_all_diverged_is_said_and_so_is_a_best_among_them() -> None:
     assert "Each of the 2 networks diverged (overflowed)." in finding(
         results_of(broken), "Failures"
     )
-    assert "The best is among the diverged." in finding(results_of(broken), "Failures")
+    assert "At the best σ, the network diverged." in finding(results_of(broken), "Failures")
     at_chance = [record(sigma, [0.098], diverged=True) for sigma in (1.0, 10.0)]
     assert topics(results_of(at_chance)) == ["Failures", "Textbook"]
     assert "Each of the 2 networks diverged" in finding(results_of(at_chance), "Failures")
@@ -269,7 +307,8 @@ def test_failures_are_counted_and_placed() -> None:
     said = finding(results_of(records), "Failures")
     assert "2 of 5 networks diverged (overflowed), at σ = 1 to 10." in said
     assert (
-        "3 of 5 networks ended at chance (12.30 % or less), at 3 σ between 0.0001 and 10." in said
+        "3 of 5 networks failed to learn, that is, ended at chance (12.30 % or less) or no better "
+        "than before training, at 3 σ between 0.0001 and 10." in said
     )
     assert "best" not in said
 
@@ -277,7 +316,8 @@ def test_failures_are_counted_and_placed() -> None:
 def test_chance_is_not_placed_where_replicates_disagree() -> None:
     finals = {0.1: [0.97, 0.97], 1.0: [0.1, 0.9], 10.0: [0.1, 0.1]}
     said = finding(replicated(finals), "Failures")
-    assert said.endswith("3 of 6 networks ended at chance (12.30 % or less).")
+    assert "3 of 6 networks failed to learn" in said
+    assert said.endswith("or no better than before training.")
 
 
 def test_textbook_is_contradicted_only_where_the_data_do() -> None:
@@ -298,6 +338,6 @@ def test_textbook_is_contradicted_only_where_the_data_do() -> None:
 
 def test_another_sweep_gives_other_sentences() -> None:
     one = sweep({0.0001: 0.97, 0.1: 0.976, 10.0: 0.85})
-    other = sweep({0.001: 0.96, 0.1: 0.974, 1.0: 0.12, 5.0: 0.3})
+    other = sweep({0.001: 0.96, 0.2: 0.974, 1.0: 0.12, 5.0: 0.3})
     assert headline(one) != headline(other)
     assert not set(findings(one)) & set(findings(other))

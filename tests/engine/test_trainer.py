@@ -14,6 +14,7 @@ from torch import nn
 
 from benchmarks.module import initial_network, perceptron
 from stages.core.dataset import Dataset
+from stages.core.records import parse_record
 from stages.core.seeding import batch_order
 from stages.core.trial import Provenance, Trial
 from stages.engine.results import TrialResult
@@ -74,7 +75,8 @@ def assert_agree(result: TrialResult, weights: Named, moments: dict[str, Named])
 
 
 def same_bits(a: TrialResult, b: TrialResult) -> bool:
-    return (a.history, a.probes) == (b.history, b.probes) and all(
+    records = [(r.history, r.probes, r.untrained_test_accuracy) for r in (a, b)]
+    return records[0] == records[1] and all(
         torch.equal(a.weights[name], b.weights[name]) for name in a.weights
     )
 
@@ -227,6 +229,20 @@ def test_history_counts_what_the_network_does(trial: Trial, small_dataset: Datas
         target = torch.from_numpy(labels).long()
         assert loss == pytest.approx(nn.functional.cross_entropy(logits, target).item(), rel=1e-4)
         assert accuracy == pytest.approx((logits.argmax(1) == target).float().mean().item())
+
+
+@pytest.mark.parametrize("sigma", [0.05, 10.0])
+def test_accuracy_before_training_is_that_of_the_initial_network_on_all_test_images(
+    sigma: float, trial: Trial, small_dataset: Dataset
+) -> None:
+    [result] = train_group([replace(trial, sigma=sigma)], small_dataset, CPU)
+    model = initial_network(result.trial)
+    right = model(normalised(small_dataset.test_images)).argmax(1).numpy() == (
+        small_dataset.test_labels
+    )
+    assert result.untrained_test_accuracy == right.mean()
+    files = result.to_files(PROVENANCE)
+    assert parse_record(files["trial.json"]).untrained_test_accuracy == right.mean()
 
 
 def test_overflow_is_a_result(trial: Trial, small_dataset: Dataset) -> None:

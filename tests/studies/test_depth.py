@@ -13,7 +13,10 @@ import torch
 import yaml
 
 from stages.core.dataset import Dataset
+from stages.figures.style import house_style
 from studies.depth.networks import ACTIVATIONS, Group, initial_layers, sgd_step, train_group
+from studies.depth.params import read_params
+from studies.depth.plot import Grid, Theory, trainability, trainability_caption
 from studies.depth.theory import (
     chi_1,
     correlation_map,
@@ -215,3 +218,26 @@ def test_a_wrong_parameter_is_one_line(
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
     assert f"train: studies/depth/params.yaml: {message}" in refused.stderr
+
+
+def test_the_caption_explains_its_symbols_and_counts_only_what_there_is() -> None:
+    params = read_params(REPOSITORY / STUDY / "params.yaml").model_copy(
+        update={"steps": 1, "width": 1}
+    )
+    grid = Grid(np.array([5.0, 6.0]), np.array([1.9, 2.1]), np.full((2, 2), 0.9), np.zeros((2, 2)))
+    relu = Theory("ReLU, σ_b = 0", 2.0, relu_depth_scale)
+    caption = " ".join(trainability_caption([(grid, relu)], params))
+    assert "1 unit a layer after 1 step of" in caption
+    assert "χ₁ is the factor" in caption
+    assert "ξ is the number of layers" in caption
+    assert caption.endswith("ReLU: 4 of the 4 networks shallower than 6 ξ reach 50 %.")
+
+
+def test_of_many_depths_some_are_labelled() -> None:
+    depths = np.arange(5.0, 105.0)
+    grid = Grid(depths, np.array([1.0, 2.0]), np.full((100, 2), 0.9), np.zeros((100, 2)))
+    params = read_params(REPOSITORY / STUDY / "params.yaml")
+    panel = (grid, Theory("ReLU, σ_b = 0", 2.0, relu_depth_scale))
+    with house_style():
+        axes, *_ = trainability([panel, panel], params).axes
+    assert 5 < len(axes.get_yticks()) <= 14

@@ -1,0 +1,118 @@
+"""What each panel of signals and weights shows, in a sentence made from its numbers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.analysis.accuracy import sigma_labels
+from stages.analysis.tables import Table, layer_curve
+
+Array = NDArray[np.float64]
+
+
+def spread(table: Table, column: str, epoch: float) -> str:
+    """Over how many decades `column` of probes.csv spreads at a moment, and what is left out."""
+    mine = np.isfinite(table["sigma"]) & (table["epoch"] == epoch)
+    values = table[column][mine]
+    shown = values[np.isfinite(values) & (values > 0)]
+    zeros, lost = int((values == 0).sum()), int((~np.isfinite(values)).sum())
+    left_out = [
+        f"{number} of {len(values)} {what}"
+        for number, what in ((zeros, "zero"), (lost, "overflowed"))
+        if number
+    ]
+    decades = np.log10(shown.max()) - np.log10(shown.min()) if shown.size else 0
+    among = "σ and layers" if len(np.unique(table["sigma"][mine])) > 1 else "layers"
+    told = [f"They span {decades:.1f} decades over {among}"] if shown.size else []
+    return f"{'; '.join([*told, *left_out])}."
+
+
+def silent_units(table: Table, epoch: float) -> str:
+    """Where most units of a hidden layer are 0 for all images, in probes.csv."""
+    values, sigmas, layers = _hidden(table, epoch)
+    known = np.isfinite(values)
+    unknown = "" if known.all() else f" {(~known).sum()} of {len(values)} overflowed."
+    if not known.any():
+        return "All overflowed."
+    most = int(np.nanargmax(values))
+    if values[most] == 0:
+        return f"No unit is 0 for every image.{unknown}"
+    where = f"layer {layers[most]:g}, σ = {sigma_labels(sigmas)[sigmas[most]]}"
+    return f"0 for every image: at most {100 * values[most]:.3g} % ({where}).{unknown}"
+
+
+def _hidden(table: Table, epoch: float) -> tuple[Array, Array, Array]:
+    """The dead units of all hidden layers at a moment, with their sigmas and layers."""
+    mine = np.isfinite(table["sigma"]) & (table["epoch"] == epoch)
+    mine &= table["layer"] < table["layer"].max()
+    return table["dead_units"][mine], table["sigma"][mine], table["layer"][mine]
+
+
+def outgrown(probes: Table, epoch: float) -> str:
+    """At which sigmas the weights of a layer moved by more than their initial norm."""
+    layers = np.unique(probes["layer"])
+    curves = [layer_curve(probes, "movement", layer=layer, epoch=epoch) for layer in layers]
+    sigmas, moved = curves[0].sigma, np.array([curve.mean for curve in curves])
+    lost = int((~np.isfinite(moved)).any(axis=0).sum())
+    far = (np.nan_to_num(moved, nan=0) > 1).any(axis=0)
+    overflowed = f" Overflowed at {lost} of {len(sigmas)} σ." if lost else ""
+    if not np.isfinite(moved).any():
+        return "All overflowed."
+    return f"{_where(far, sigmas)} by more than their initial norm.{overflowed}"
+
+
+def _where(holds: NDArray[np.bool_], sigmas: Array) -> str:
+    labels, count = sigma_labels(sigmas), int(holds.sum())
+    if count == 0:
+        return "Nowhere"
+    if count == len(sigmas):
+        return "At every σ" if count > 1 else f"At σ = {labels[sigmas[0]]}"
+    if holds[:count].all():
+        return f"Up to σ = {labels[sigmas[count - 1]]}"
+    return f"At {count} of {len(sigmas)} σ"
+
+
+def changed(layers: Table) -> str:
+    """Which weight matrix of layers.csv changed its distribution most, and which least."""
+    mine = np.isfinite(layers["sigma"])
+    distance, sigmas, layer = (layers[name][mine] for name in ("distance", "sigma", "layer"))
+    if not np.isfinite(distance).any():
+        return "All overflowed."
+    labels = sigma_labels(sigmas)
+
+    def told(place: int) -> str:
+        return f"{distance[place]:.2g} (layer {layer[place]:g}, σ = {labels[sigmas[place]]})"
+
+    most, least = int(np.nanargmax(distance)), int(np.nanargmin(distance))
+    if distance[most] == distance[least]:
+        return f"{distance[most]:.2g} throughout."
+    return f"{told(least)} to {told(most)}."
+
+
+def widened(distributions: Table) -> str:
+    """How far training widened all weights of the outermost sigmas of distributions.csv."""
+    sigmas = np.unique(distributions["sigma"])
+    labels = sigma_labels(sigmas)
+    ends = dict.fromkeys((sigmas[0], sigmas[-1]))
+    told = [f"{_ratio(distributions, sigma)} at σ = {labels[sigma]}" for sigma in ends]
+    return f"Spread of weights after training, relative to before: {', '.join(told)}."
+
+
+def _ratio(distributions: Table, sigma: float) -> str:
+    """The standard deviation after training beside that before, by the bins of all layers."""
+    mine = (distributions["sigma"] == sigma) & (distributions["layer"] == 0)
+    centres = distributions["bin_center"][mine]
+    before, after = (
+        _deviation(centres, distributions[column][mine]) for column in ("before", "after")
+    )
+    if not (before > 0 and after > 0):
+        return "overflowed"
+    return f"{float(f'{after / before:.2g}'):g}"
+
+
+def _deviation(centres: Array, counts: Array) -> float:
+    """Root mean square, in units of the largest, so that no square overflows."""
+    held = counts > 0
+    if not held.any():
+        return 0.0
+    unit = np.abs(centres[held]).max()
+    return float(unit * np.sqrt(np.average((centres[held] / unit) ** 2, weights=counts[held])))
