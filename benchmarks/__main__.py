@@ -10,7 +10,7 @@ def main() -> None:
 
     from benchmarks.bench import run
     from benchmarks.work import FULL, SMALL
-    from stages.core.door import clear_exit
+    from stages.process.door import clear_exit
 
     parser = argparse.ArgumentParser(
         "python -m benchmarks",

@@ -10,8 +10,8 @@ from benchmarks.rounds import measure
 from benchmarks.table import table
 from benchmarks.work import Plan
 from stages.core.dataset import read_dataset
-from stages.core.door import InputError
 from stages.figures.style import house_style, save
+from stages.process.door import InputError
 
 RAW, METRICS, PLOTS = Path("data/raw"), Path("metrics"), Path("plots")
 

@@ -3,7 +3,7 @@
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.aggregate")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("stages.aggregate", takes_folder=True)
 
@@ -31,12 +31,12 @@ from stages.analysis.rows import (
 from stages.analysis.tables import METRICS, write_csv, write_json
 from stages.analysis.theory import predict_scales, reference_stds
 from stages.core.dataset import MEAN, STD, read_dataset
-from stages.core.door import study_folder
-from stages.core.pace import following
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, PROBE_IMAGES, RECORD, WEIGHTS, Record, verify_result
-from stages.core.sums import VerifiedFolder
 from stages.core.trial import NORMAL, Trial, sweep_trials
+from stages.process.door import study_folder
+from stages.process.pace import following
+from stages.process.sums import VerifiedFolder
 
 RAW, MODELS = Path("data/raw"), Path("data/models")
 BASELINE_COLUMNS = [field.name for field in fields(Baseline)]
@@ -89,7 +89,7 @@ def read_records(folder: Path, trials: Sequence[Trial]) -> list[Record]:
 
     Raises InputError where a file is missing, altered or of another trial.
     """
-    study = f" {folder / 'dvc.yaml'}" * (folder != Path())
+    study = " studies/dvc.yaml" * (folder != Path())
     models = VerifiedFolder(folder / MODELS, mended_by=f"dvc repro{study}")
     records = []
     for trial in following(trials, f"reading {MODELS}", len(trials)):

@@ -7,7 +7,7 @@ mistake in params.yaml ends the run here, while every result is still in place.
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.check")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("stages.check")
 

@@ -7,7 +7,7 @@ a terminal and in a pipe. What `dvc exp show` knows comes from its JSON.
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.compare")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("stages.compare")
 

@@ -8,7 +8,7 @@ Their sums beside them tell the other stages that they are still the same.
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.download")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("stages.download")
 
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from stages.core.dataset import FILES, is_complete
-from stages.core.scratch import scratch_folder
 from stages.core.sources import fetch
-from stages.core.sums import write_sums
+from stages.process.scratch import scratch_folder
+from stages.process.sums import write_sums
 
 RAW: Final = Path("data/raw")
 

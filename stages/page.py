@@ -7,7 +7,7 @@ from the installed vl-convert and tells DVC of the page in .dvc/config.local, wh
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.page")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("stages.page")
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import vl_convert
 
-from stages.core.files import write_atomically
+from stages.process.files import write_atomically
 
 DVC = Path(__file__).resolve().parents[1] / ".dvc"
 PAGE = Path("plots_page.html")

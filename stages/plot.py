@@ -3,7 +3,7 @@
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.plot")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("stages.plot")
 
@@ -22,12 +22,12 @@ from stages.analysis.tables import (
     read_table,
     readable,
 )
-from stages.core.door import uncollected
 from stages.figures.accuracy_vs_sigma import accuracy_vs_sigma
 from stages.figures.before_after import before_after
 from stages.figures.signals import signals
 from stages.figures.style import house_style, save
 from stages.figures.weight_histograms import Histogram, weight_histograms
+from stages.process.door import uncollected
 
 PLOTS = Path("plots")
 

@@ -3,7 +3,7 @@
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.report")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("stages.report")
 
@@ -28,12 +28,12 @@ from stages.analysis.tables import (
     readable,
     write_json,
 )
-from stages.core.door import InputError
-from stages.core.files import write_atomically
 from stages.core.params import Params, read_params
 from stages.core.records import parse_json, parse_provenance
 from stages.core.trial import Provenance, sweep_sigmas
 from stages.figures.markdown import report
+from stages.process.door import InputError
+from stages.process.files import write_atomically
 
 REPORT = METRICS / "report.md"
 

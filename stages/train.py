@@ -6,7 +6,7 @@ Finished trials come from the trial cache, only the others are trained.
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.train")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter(
         "stages.train",
@@ -23,14 +23,14 @@ from pathlib import Path
 
 from stages.core.cache import TrialCache
 from stages.core.dataset import read_dataset
-from stages.core.door import InputError, importing, study_folder
-from stages.core.pace import following
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
-from stages.core.scratch import scratch_folder
-from stages.core.sums import sha256, write_sums
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.forkserver import warm_up
+from stages.process.door import InputError, importing, study_folder
+from stages.process.pace import following
+from stages.process.scratch import scratch_folder
+from stages.process.sums import sha256, write_sums
 
 RAW, MODELS, EFFORT = Path("data/raw"), Path("data/models"), Path("metrics/effort.json")
 

@@ -7,7 +7,7 @@ some entries and `clear` removes all, each after asking.
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m stages.trial_cache")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("stages.trial_cache", parses=True)
 
@@ -19,7 +19,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stages.core.cache import cache_root
-from stages.core.door import InputError, Parser
 from stages.core.pruning import (
     Entry,
     entries,
@@ -29,6 +28,7 @@ from stages.core.pruning import (
     size,
     trials_of_all_revisions,
 )
+from stages.process.door import InputError, Parser
 
 DAY = 24 * 60 * 60
 

@@ -20,8 +20,8 @@ from stages.analysis.rows import baseline_row
 from stages.analysis.tables import write_csv, write_json
 from stages.core.dataset import Dataset, is_complete
 from stages.core.records import LayerRecord, ProbeRecord, Record
-from stages.core.sums import sha256, write_sums
 from stages.core.trial import Trial
+from stages.process.sums import sha256, write_sums
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = {

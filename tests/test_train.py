@@ -22,9 +22,9 @@ import pytest
 from torch.backends import mkl
 
 from benchmarks.isolate import proportional_size
-from stages.core.pace import following
 from stages.core.trial import Provenance
 from stages.engine.device import available_cores
+from stages.process.pace import following
 from tests.conftest import (
     REPOSITORY,
     fail_stage,

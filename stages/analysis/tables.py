@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from stages.analysis.accuracy import Point, sigma_labels
 from stages.analysis.baselines import Baseline
-from stages.core.door import InputError
 from stages.core.trial import NORMAL
+from stages.process.door import InputError
 
 METRICS = Path("metrics")
 

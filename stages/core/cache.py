@@ -16,11 +16,11 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
-from stages.core.door import InputError
 from stages.core.records import FILES, largest, parse_json, verify_files
-from stages.core.scratch import remove, scratch_folder, sweep
-from stages.core.sums import sha256
 from stages.core.trial import Provenance, Trial, trial_key
+from stages.process.door import InputError
+from stages.process.scratch import remove, scratch_folder, sweep
+from stages.process.sums import sha256
 
 EPOCHS = re.compile(r"[1-9][0-9]*", re.ASCII)
 """The name of an entry."""

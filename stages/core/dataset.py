@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.core.sums import VerifiedFolder
+from stages.process.sums import VerifiedFolder
 
 MEAN: Final = 0.1307
 """Mean pixel of the training images, on the scale 0 to 1."""

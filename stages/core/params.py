@@ -17,9 +17,9 @@ from pydantic import (
     field_validator,
 )
 
-from stages.core.door import InputError
 from stages.core.strict_yaml import number
 from stages.core.validation import read_as
+from stages.process.door import InputError
 
 PARAMS_FILE = Path("params.yaml")
 _SMALLEST_STEP = 1e-6

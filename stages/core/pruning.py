@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from stages.core import strict_yaml
 from stages.core.cache import EPOCHS, SCRATCH, key_lock, scratch_places
-from stages.core.door import InputError
 from stages.core.params import PARAMS_FILE, Params
 from stages.core.records import RECORD, parse_trial
-from stages.core.scratch import discard, leftovers, remove, scratch_folder, sweep
 from stages.core.trial import Trial, sweep_trials
+from stages.process.door import InputError
+from stages.process.scratch import discard, leftovers, remove, scratch_folder, sweep
 
 
 @dataclass(frozen=True)

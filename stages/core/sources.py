@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from stages.core.dataset import FILES, verify
-from stages.core.door import InputError
+from stages.process.door import InputError
 
 SILENCE_SECONDS: Final = 5
 """How long a mirror may say nothing before it counts as unreachable."""

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import yaml
 
-from stages.core.door import InputError
+from stages.process.door import InputError
 
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | float | bool | None"
 _Path: TypeAlias = tuple[str | int, ...]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from stages.core import strict_yaml
-from stages.core.door import InputError
+from stages.process.door import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -22,13 +22,13 @@ from distributed import Client, KilledWorker, Security, get_worker, rpc
 from distributed.comm.core import CommClosedError
 
 from stages.core.dataset import Dataset
-from stages.core.door import InputError
 from stages.core.params import Runtime
 from stages.core.trial import Provenance, Trial
 from stages.engine import worker as training
 from stages.engine.device import resolve_device
 from stages.engine.pool import Pool
 from stages.engine.provenance import FINGERPRINT, provenance_of
+from stages.process.door import InputError
 
 _CONNECT_SECONDS = 5
 

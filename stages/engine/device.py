@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from stages.core.door import InputError
+from stages.process.door import InputError
 
 
 def resolve_device(name: str) -> torch.device:

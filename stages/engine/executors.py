@@ -3,10 +3,10 @@
 from contextlib import AbstractContextManager
 
 from stages.core.dataset import Dataset
-from stages.core.door import InputError
 from stages.core.params import Runtime
 from stages.engine.local import local_pool
 from stages.engine.pool import Pool
+from stages.process.door import InputError
 
 
 def open_pool(runtime: Runtime, dataset: Dataset) -> AbstractContextManager[Pool]:

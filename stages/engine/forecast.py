@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 
 from stages.core.dataset import Dataset
-from stages.core.pace import in_words
 from stages.core.trial import Trial
 from stages.engine.device import available_cores
+from stages.process.pace import in_words
 
 LONG_SECONDS = 600
 LARGE_BYTES = 10e9

@@ -13,8 +13,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-from stages.core.door import InputError
-from stages.core.interrupts import short_lived
+from stages.process.door import InputError
+from stages.process.interrupts import short_lived
 
 context = multiprocessing.get_context("forkserver")
 

@@ -12,15 +12,15 @@ from multiprocessing.queues import SimpleQueue
 import psutil
 
 from stages.core.dataset import Dataset
-from stages.core.door import InputError
 from stages.core.params import Runtime
-from stages.core.processes import obey_parent
 from stages.core.trial import Provenance
 from stages.engine import worker
 from stages.engine.device import available_cores, resolve_device
 from stages.engine.forkserver import context
 from stages.engine.pool import Pool
 from stages.engine.provenance import provenance_of
+from stages.process.door import InputError
+from stages.process.obedience import obey_parent
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the server imports that training processes are forked from."""
 
-from stages.core.door import uncollected
+from stages.process.door import uncollected
 
 with uncollected():
     import stages.engine.worker  # noqa: F401

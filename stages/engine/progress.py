@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from stages.core.pace import Reminder, in_words
 from stages.core.trial import Trial
+from stages.process.pace import Reminder, in_words
 
 _FIRST_LINE_SECONDS = 10
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from filelock import BaseFileLock, Timeout
 
 from stages.core.cache import TrialCache
-from stages.core.door import InputError
-from stages.core.scratch import discard
 from stages.core.trial import Trial
 from stages.engine.plan import LARGEST_GROUP, Group, plan_groups
 from stages.engine.pool import Pool
 from stages.engine.progress import Progress
+from stages.process.door import InputError
+from stages.process.scratch import discard
 
 _POLL_SECONDS = 0.2
 

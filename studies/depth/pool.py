@@ -11,10 +11,10 @@ import torch
 from tqdm import tqdm
 
 from stages.core.dataset import Dataset
-from stages.core.door import InputError
-from stages.core.processes import obey_parent
 from stages.engine.device import available_cores
 from stages.engine.forkserver import context
+from stages.process.door import InputError
+from stages.process.obedience import obey_parent
 from studies.depth.networks import Group, Score, train_group
 
 _dataset: Dataset

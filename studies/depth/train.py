@@ -6,7 +6,7 @@ Each finished depth is kept in data/cache/depth under a key of everything that d
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m studies.depth.train")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter(
         "studies.depth.train",
@@ -27,12 +27,12 @@ from stages.core import dataset as core_dataset
 from stages.core import seeding
 from stages.core.cache import cache_root
 from stages.core.dataset import read_dataset
-from stages.core.files import write_atomically
 from stages.core.records import parse_json
 from stages.engine.device import device_model
 from stages.engine.forkserver import warm_up
 from stages.engine.provenance import source_fingerprint
 from stages.engine.rehearsal import rehearse
+from stages.process.files import write_atomically
 from studies.depth import networks
 from studies.depth.networks import ACTIVATIONS, Group, Score
 from studies.depth.params import Params, read_params

@@ -3,7 +3,7 @@
 if __name__ == "__main__":
     if not __package__:
         raise SystemExit("in the project's folder, run: python -m studies.sgd.plot")
-    from stages.core.door import enter
+    from stages.process.door import enter
 
     enter("studies.sgd.plot")
 

@@ -27,10 +27,10 @@ from benchmarks.rounds import Measured, train
 from benchmarks.table import table
 from benchmarks.work import FULL, SMALL, Outcome, Plan
 from stages.core.dataset import Dataset
-from stages.core.door import InputError
 from stages.core.params import read_params
 from stages.core.trial import NORMAL, Trial, sweep_trials
 from stages.engine.trainer import train_group
+from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 
 IMAGES = 60_000

@@ -16,11 +16,11 @@ from filelock import Timeout
 from safetensors.numpy import save
 
 from stages.core.cache import TrialCache
-from stages.core.door import InputError
 from stages.core.pruning import entries, litter, remove_entry, remove_litter
 from stages.core.records import FILES, INITIAL, OPTIMIZER, RECORD, WEIGHTS
 from stages.core.tensors import moment_shapes, parameter_shapes
 from stages.core.trial import Provenance, Trial
+from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
@@ -46,6 +46,7 @@ def record_of(trial: Trial, provenance: Provenance = PROVENANCE) -> dict[str, An
         "provenance": asdict(provenance),
         "diverged": False,
         "train_seconds": 1.5,
+        "untrained_test_accuracy": 0.1,
         "history": [{"epoch": epoch, **scores} for epoch in range(1, trial.epochs + 1)],
         "probes": [
             {"epoch": epoch, "loss": None, "layers": layers} for epoch in range(trial.epochs + 1)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from stages.core.cache import TrialCache
-from stages.core.door import InputError
 from stages.core.pruning import entries, remove_entry
 from stages.core.trial import Trial
+from stages.process.door import InputError
 from tests.core.test_cache import PROVENANCE, files_of
 
 NOBODY = 65534

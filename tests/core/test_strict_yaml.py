@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from stages.core.door import InputError
 from stages.core.strict_yaml import LARGEST_FILE, Value, parse, read
+from stages.process.door import InputError
 
 SHIPPED = (Path(__file__).resolve().parents[2] / "params.yaml").read_text()
 PIECES = [

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from stages.core.cache import TrialCache
-from stages.core.door import InputError
 from stages.core.trial import Trial
 from stages.engine.pool import Pool
 from stages.engine.sweep import train_trials
+from stages.process.door import InputError
 from tests.core.test_cache import PROVENANCE, files_of
 
 

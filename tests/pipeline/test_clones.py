@@ -20,7 +20,7 @@ EFFORT = " M metrics/effort.json"
 @pytest.fixture(scope="module")
 def origin(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The finished sweep of 3 sigmas, committed and pushed; no study ran, their locks are right."""
-    clone.dvc("commit", "-q", "-f", "studies/sgd/dvc.yaml", "studies/depth/dvc.yaml")
+    clone.dvc("commit", "-q", "-f", "studies/dvc.yaml")
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "three sigmas")
     add_store(clone, clone)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from stages import ACTIVATE
-from stages.core import interrupts
-from stages.core.streams import use_lasting_streams
+from stages.process import interrupts
+from stages.process.streams import use_lasting_streams
 
 
 class InputError(Exception):
@@ -72,7 +72,7 @@ def _folder(name: str) -> Path:
 
 def _follow_dvc() -> None:
     with suppress(ModuleNotFoundError):  # the stage's own imports say that packages are missing
-        from stages.core.lineage import follow_dvc
+        from stages.process.lineage import follow_dvc
 
         follow_dvc()
 

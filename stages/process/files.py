@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.core.scratch import scratch_folder
+from stages.process.scratch import scratch_folder
 
 
 def write_atomically(path: Path, text: str) -> None:

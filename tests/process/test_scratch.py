@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from stages.core.files import write_atomically
-from stages.core.scratch import leftovers, remove, scratch_folder, sweep
+from stages.process.files import write_atomically
+from stages.process.scratch import leftovers, remove, scratch_folder, sweep
 from tests.conftest import REPOSITORY
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from stages.core.scratch import scratch_folder
+from stages.process.scratch import scratch_folder
 with scratch_folder(Path(sys.argv[1]), "work") as folder:
     (folder / "file").write_text("half")
     print(folder, flush=True)
@@ -23,7 +23,7 @@ with scratch_folder(Path(sys.argv[1]), "work") as folder:
 CONTEND = """
 import sys
 from pathlib import Path
-from stages.core.scratch import scratch_folder
+from stages.process.scratch import scratch_folder
 for _ in range(200):
     with scratch_folder(Path(sys.argv[1]), "work") as folder:
         (folder / "file").write_text("half")

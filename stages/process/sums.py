@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from stages.core.door import InputError
-from stages.core.files import write_atomically
+from stages.process.door import InputError
+from stages.process.files import write_atomically
 
 SUMS = "SHA256SUMS"
 

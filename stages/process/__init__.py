@@ -1,0 +1,1 @@
+"""How a stage lives as a process: its door, interrupts, streams, progress, whole files."""
