@@ -24,6 +24,9 @@ from stages.core.trial import Trial
 from stages.process.sums import sha256, write_sums
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+DEAR = {"pipeline", "test_train", "test_interrupts", "test_doors"}
+"""Folders and files of tests that take minutes."""
+
 SMALL = {
     "train": {"epochs": 2, "batch_size": 64, "lr": 0.001, "optimizer": "adam"},
     "sweep": {
@@ -35,6 +38,11 @@ SMALL = {
         "initializers": [],
     },
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that workers that share the tests end at the same time."""
+    items.sort(key=lambda item: not DEAR & {*item.path.parts, item.path.stem})
 
 
 @pytest.fixture(scope="session")
