@@ -38,8 +38,8 @@ ON_INTERRUPT = {
     "studies.depth.train": "interrupted; finished depths are kept, the next run goes on",
 }
 BEFORE_THE_DOOR = re.compile(
-    r"(Fatal Python error: init_|Could not import runpy module|Traceback \(most recent call last\):\n"
-    r'  File "<frozen (runpy|site)>")'
+    r"(Fatal Python error: init_|Could not import runpy module"
+    r'|Traceback \(most recent call last\):\n  File "<frozen (runpy|site)>")'
     r"(?!.*(stages|studies)).*KeyboardInterrupt",
     re.DOTALL,
 )
@@ -77,7 +77,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -
         run_stage(folder, stage)
     assert run_door(folder, "train").returncode == 0
     (folder / ".dvc").mkdir()
-    (folder / ".dvc" / "config").touch()
+    shutil.copy(REPOSITORY / ".dvc" / "config", folder / ".dvc")
     (folder / ".gitignore").write_text("/data\n/stages\n/studies\n")
     author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
     for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "finished"]):
