@@ -34,7 +34,6 @@ from stages.core.dataset import MEAN, STD, read_dataset
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, PROBE_IMAGES, RECORD, WEIGHTS, Record, verify_result
 from stages.core.trial import NORMAL, Trial, sweep_trials
-from stages.process.door import study_folder
 from stages.process.pace import following
 from stages.process.sums import VerifiedFolder
 
@@ -42,9 +41,11 @@ RAW, MODELS = Path("data/raw"), Path("data/models")
 BASELINE_COLUMNS = [field.name for field in fields(Baseline)]
 
 
-def main() -> None:
-    """Write the metrics of the sweep, of the initialisers beside it, and of their layers."""
-    folder = study_folder()
+def main(folder: Path) -> None:
+    """Write the metrics of the sweep, of the initialisers beside it, and of their layers.
+
+    `folder` holds params.yaml and data/models, and receives metrics/.
+    """
     params = read_params(folder / PARAMS_FILE)
     metrics = folder / METRICS
     trials = sweep_trials(params)

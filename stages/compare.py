@@ -12,8 +12,6 @@ if __name__ == "__main__":
     enter("stages.compare")
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +21,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from stages.process.dvc import run_dvc
 
 WIDTH = 80
 COLUMNS = {
@@ -49,23 +49,15 @@ class Row:
 
 def main() -> None:
     """Print the table, then draw the page of all that have results."""
-    workspace, base, *experiments = read_rows(json.loads(dvc("exp", "show", "--json")))
+    workspace, base, *experiments = read_rows(json.loads(run_dvc("exp", "show", "--json")))
     Console(width=WIDTH, soft_wrap=False).print(table([workspace, base, *experiments]))
     if not experiments:
         print("No experiments of this commit yet: dvc exp run --name wide -S sweep.sigma_max=100")
         return
     print("window: decades of sigma within a point of the best")
     finished = [row.name for row in experiments if row.metrics]
-    print(dvc("plots", "diff", *unlike(workspace, [base, *experiments]), "HEAD", *finished), end="")
-
-
-def dvc(*arguments: str) -> str:
-    """What a `dvc` command prints; where it fails, it has said why, and the process ends."""
-    command = [sys.executable, "-m", "dvc", *arguments]
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if run.returncode != 0:
-        sys.exit(run.returncode)
-    return run.stdout
+    revisions = [*unlike(workspace, [base, *experiments]), "HEAD", *finished]
+    print(run_dvc("plots", "diff", *revisions), end="")
 
 
 def read_rows(shown: Sequence[Any]) -> Iterator[Row]:

@@ -12,12 +12,11 @@ if __name__ == "__main__":
     enter("stages.page")
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import vl_convert
 
+from stages.process.dvc import run_dvc
 from stages.process.files import write_atomically
 
 DVC = Path(__file__).resolve().parents[1] / ".dvc"
@@ -50,10 +49,8 @@ PICTURES = {
 def main() -> None:
     """Write the page and set `plots.html_template`."""
     write_atomically(DVC / PAGE, page_template())
-    dvc = [sys.executable, "-m", "dvc", "--cd", str(DVC.parent)]
-    # In a session of its own: Ctrl-C is for this process to answer.
     setting = ["config", "--local", "plots.html_template", PAGE.as_posix()]
-    sys.exit(subprocess.run([*dvc, *setting], check=False, start_new_session=True).returncode)
+    run_dvc("--cd", str(DVC.parent), *setting)
 
 
 def page_template() -> str:

@@ -28,6 +28,7 @@ from stages.figures.signals import signals
 from stages.figures.style import house_style, save
 from stages.figures.weight_histograms import Histogram, weight_histograms
 from stages.process.door import uncollected
+from stages.process.pace import following
 
 PLOTS = Path("plots")
 
@@ -37,7 +38,7 @@ def main() -> None:
     with uncollected(), house_style():
         drawn = figures()
         PLOTS.mkdir(exist_ok=True)
-        for name, figure in drawn.items():
+        for name, figure in following(drawn.items(), f"drawing {PLOTS}", len(drawn)):
             save(figure, PLOTS / f"{name}.png")
 
 

@@ -27,17 +27,19 @@ from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.forkserver import warm_up
-from stages.process.door import InputError, importing, study_folder
-from stages.process.pace import following
+from stages.process.door import InputError, importing
+from stages.process.pace import counted, following
 from stages.process.scratch import scratch_folder
 from stages.process.sums import sha256, write_sums
 
 RAW, MODELS, EFFORT = Path("data/raw"), Path("data/models"), Path("metrics/effort.json")
 
 
-def main() -> None:
-    """Bring every trial of the sweep into the trial cache, then lay out data/models from it."""
-    folder = study_folder()
+def main(folder: Path) -> None:
+    """Bring every trial of the sweep into the trial cache, then lay out data/models from it.
+
+    `folder` holds params.yaml, and receives what is made.
+    """
     params = read_params(folder / PARAMS_FILE)
     if params.runtime.executor == "local":
         warm_up()
@@ -71,13 +73,8 @@ def say_what_is_trained(trials: list[Trial], missing: list[Trial], processes: in
     line = f"{len(trials)} trials: {len(trials) - len(missing)} reused, {len(missing)} to train"
     if missing:
         epochs, processes = missing[0].epochs, min(processes, len(missing))
-        line += f": {counted(epochs, 'epoch')} each, on {counted(processes, 'process', 'es')}"
+        line += f": {counted(epochs, 'epoch')} each, on {counted(processes, 'process')}"
     print(line, flush=True)
-
-
-def counted(number: int, noun: str, ending: str = "s") -> str:
-    """A number and its noun in the plural, or in the singular after 1."""
-    return f"{number} {noun}{ending * (number != 1)}"
 
 
 def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:

@@ -29,6 +29,7 @@ from stages.core.pruning import (
     trials_of_all_revisions,
 )
 from stages.process.door import InputError, Parser
+from stages.process.pace import counted
 
 DAY = 24 * 60 * 60
 
@@ -104,7 +105,7 @@ def agreed() -> bool:
 def amount(held: Sequence[Entry]) -> str:
     """Number and size of entries, for people."""
     sizes = [entry.size for entry in held]
-    return f"{len(held)} trial{'s' * (len(held) != 1)}, {megabytes(sizes)}"
+    return f"{counted(len(held), 'trial')}, {megabytes(sizes)}"
 
 
 def megabytes(sizes: Iterable[int]) -> str:

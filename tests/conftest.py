@@ -26,6 +26,8 @@ from stages.process.sums import sha256, write_sums
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEAR = {"pipeline", "test_train", "test_interrupts", "test_doors"}
 """Folders and files of tests that take minutes."""
+HANGS_AFTER = 300
+"""Seconds that no command of the tests takes, even on a slow machine with much else to do."""
 
 SMALL = {
     "train": {"epochs": 2, "batch_size": 64, "lr": 0.001, "optimizer": "adam"},
@@ -173,6 +175,16 @@ def write_params(workspace: Path, **changes: Any) -> None:
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
 
 
+def doors() -> list[str]:
+    """The modules that are run, not imported: those of this repository that call `enter`."""
+    files = [*REPOSITORY.glob("stages/*.py"), *REPOSITORY.glob("studies/*/*.py")]
+    return [
+        ".".join(file.relative_to(REPOSITORY).with_suffix("").parts)
+        for file in sorted(files)
+        if "    enter(" in file.read_text(encoding="utf-8")
+    ]
+
+
 def stage_environment() -> dict[str, str]:
     """The environment of a door that runs in another folder, as if no DVC had started it."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
@@ -191,10 +203,10 @@ def start_stage(workspace: Path, stage: str) -> subprocess.Popen[str]:
     )
 
 
-def fail_stage(workspace: Path, stage: str, timeout: float = 60) -> str:
+def fail_stage(workspace: Path, stage: str) -> str:
     """Run a stage that must end with exit code 1 and one line on stderr; that line."""
     process = start_stage(workspace, stage)
-    _, errors = process.communicate(timeout=timeout)
+    _, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 1
     assert errors.count("\n") == 1
     return errors
@@ -203,13 +215,13 @@ def fail_stage(workspace: Path, stage: str, timeout: float = 60) -> str:
 def run_stage(workspace: Path, stage: str) -> tuple[str, str]:
     """Run a stage to its good end; what it printed to stdout and to stderr."""
     process = start_stage(workspace, stage)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 0, errors
     return output, errors
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + HANGS_AFTER
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)

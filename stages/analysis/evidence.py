@@ -7,7 +7,8 @@ from stages.analysis.accuracy import Point, has_learned, learned, learned_well
 from stages.analysis.baselines import Baseline
 from stages.analysis.noise import judge
 from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import counted, in_points, percent, sigma
+from stages.analysis.wording import in_points, percent, sigma
+from stages.process.pace import counted
 
 FAR_OFF, LEVEL = 1, 0.05
 """Decades from which on a gradient counts as vanishing or exploding, and below which as equal."""

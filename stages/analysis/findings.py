@@ -27,7 +27,6 @@ from stages.analysis.noise import (
     verdict,
 )
 from stages.analysis.wording import (
-    counted,
     decades,
     in_points,
     percent,
@@ -37,6 +36,7 @@ from stages.analysis.wording import (
     span,
     uncertain,
 )
+from stages.process.pace import counted
 
 A_POINT = counted(100 * WINDOW_DISTANCE, "point")
 AT_CHANCE = f"at chance ({percent(CHANCE_CEILING)} or less) or no better than before training"

@@ -30,11 +30,6 @@ def sigma(point: Point) -> str:
     return f"σ = {point.label}"
 
 
-def counted(number: float, noun: str) -> str:
-    """A number of things, with their noun in the right form."""
-    return f"{number:g} {noun}{'' if number == 1 else 's'}"
-
-
 def decades(low: float, high: float) -> str:
     """The width of a range on a logarithmic scale, from a tenth of a decade on with one decimal."""
     width = log10(high / low)

@@ -9,7 +9,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,11 +26,12 @@ from stages.core.params import Runtime
 from stages.core.trial import Provenance, Trial
 from stages.engine import worker as training
 from stages.engine.device import resolve_device
-from stages.engine.pool import Pool
+from stages.engine.pool import Pool, in_a_line
 from stages.engine.provenance import FINGERPRINT, provenance_of
 from stages.process.door import InputError
 
 _CONNECT_SECONDS = 5
+_LOST = (KilledWorker, CancelledError, CommClosedError)
 
 for _name in ("distributed", "distributed.client"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # what is lost, we say
@@ -39,24 +40,43 @@ for _name in ("distributed", "distributed.client"):
 @contextmanager
 def dask_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
     """The workers that are connected to the scheduler at runtime.scheduler, a group a thread."""
+    failure = partial(_failure, runtime.scheduler)
     with _connect(runtime.scheduler) as client, tempfile.TemporaryDirectory() as scratch:
-        client.upload_file(str(_package(Path(scratch))))
-        provenance = _common_provenance(client, runtime.device, dataset.digest)
-        watch = _Watch(client, runtime.scheduler)
-        # A task, not scattered data: where the last copy is lost, Dask makes it again.
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
-            setting = client.submit(_Setting, dataset, provenance, watch.topic, pure=False)
-        executor = client.get_executor(pure=False)
-        workers = sum(client.nthreads().values())
+        package = _package(Path(scratch))
         try:
-            yield Pool(
-                lambda trials, starts: executor.submit(_train, trials, starts, setting),
-                workers,
-                provenance,
-                watch.ended_epochs,
-            )
-        except (KilledWorker, CancelledError, CommClosedError) as error:
-            raise _lost(runtime.scheduler, error) from None
+            pool = _set_up(client, package, runtime.device, dataset, failure)
+        except InputError:
+            raise
+        except Exception as error:  # whatever workers raise that lack something
+            raise failure(error) from None
+        try:
+            yield pool
+        except _LOST as error:
+            raise failure(error) from None
+
+
+def _set_up(
+    client: Client,
+    package: Path,
+    device: str,
+    dataset: Dataset,
+    failure: Callable[[Exception], InputError],
+) -> Pool:
+    """Bring the code and the data set to the workers."""
+    client.upload_file(str(package))
+    provenance = _common_provenance(client, device, dataset.digest)
+    watch = _Watch(client, failure)
+    # A task, not scattered data: where the last copy is lost, Dask makes it again.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+        setting = client.submit(_Setting, dataset, provenance, watch.topic, pure=False)
+    executor = client.get_executor(pure=False)
+    return Pool(
+        lambda trials, starts: executor.submit(_train, trials, starts, setting),
+        sum(client.nthreads().values()),
+        provenance,
+        failure,
+        watch.ended_epochs,
+    )
 
 
 @dataclass(frozen=True)
@@ -141,20 +161,24 @@ def _provenance_here(device: str, data: str) -> Provenance:
     return provenance_of(data, resolve_device(device))
 
 
-def _lost(scheduler: str | None, error: BaseException) -> InputError:
+def _failure(scheduler: str | None, error: Exception) -> InputError:
+    """The line on what was raised by a worker, or by the connection to it."""
+    if isinstance(error, (*_LOST, OSError)):
+        fault = f"the cluster was lost ({type(error).__name__})"
+    else:
+        fault = f"a worker failed: {in_a_line(error)}"
     return InputError(
-        f"runtime.scheduler = {scheduler}: the cluster was lost ({type(error).__name__}); "
-        "finished trials are kept, the next run goes on"
+        f"runtime.scheduler = {scheduler}: {fault}; finished trials are kept, the next run goes on"
     )
 
 
 class _Watch:
     """Adds up the epochs that Dask's thread reports, and says when no worker is left."""
 
-    def __init__(self, client: Client, scheduler: str | None) -> None:
+    def __init__(self, client: Client, failure: Callable[[Exception], InputError]) -> None:
         self.topic = f"ended epochs {uuid4()}"
         self._client = client
-        self._scheduler = scheduler
+        self._failure = failure
         self._total = 0
         self._said = False
         client.subscribe_topic(self.topic, self._add)
@@ -167,7 +191,7 @@ class _Watch:
         try:
             alone = not self._client.nthreads()
         except OSError as error:
-            raise _lost(self._scheduler, error) from None
+            raise self._failure(error) from None
         if alone and not self._said:
             print("no Dask worker is left; waiting for one to join", file=sys.stderr)
         self._said = alone

@@ -1,4 +1,4 @@
-"""What a sweep takes, roughly, before it begins: time, and room on the disk."""
+"""What a sweep takes, roughly, before it begins: time, memory, and room on the disk."""
 
 import shutil
 import sys
@@ -13,7 +13,9 @@ import torch
 from stages.core.dataset import Dataset
 from stages.core.trial import Trial
 from stages.engine.device import available_cores
-from stages.process.pace import in_words
+from stages.engine.memory import free_bytes, network_bytes, parameters_bytes, training_bytes
+from stages.engine.plan import LARGEST_GROUP
+from stages.process.pace import counted, gigabytes, in_words
 
 LONG_SECONDS = 600
 LARGE_BYTES = 10e9
@@ -24,39 +26,56 @@ _TIMES_THE_FLOOR = 2.0
 _SECONDS_A_STEP = 60e-6
 """What a step of one network takes besides, in a group of four: calls that are not arithmetic."""
 
-_MOMENTS = {"adam": 2, "momentum": 1, "sgd": 0}
-"""Numbers that an optimiser keeps for each parameter."""
-
 
 def say_what_it_takes(
     trials: int, missing: Sequence[Trial], dataset: Dataset, processes: int, folder: Path
 ) -> None:
-    """Print a line on time and one on disk if either is much, and warn of a disk too small.
+    """Print a line on each of time, memory and disk if it is much, and warn of what is too small.
 
     `trials` are all of the sweep, of which `missing` are trained; `processes` train on the CPU
     here, 0 elsewhere. `folder` receives all that is kept.
     """
     if not missing:
         return
-    network = 4 * _parameters(missing[0])
-    cached = len(missing) * network * (2 + _MOMENTS[missing[0].optimizer])
-    models = trials * network * 2
-    needed, free = cached + 2 * models, shutil.disk_usage(folder).free
     seconds = _seconds(missing, dataset, processes) if processes else 0.0
     if seconds > LONG_SECONDS:
         print(f"roughly {in_words(seconds)} of training")
+    if processes:
+        _say_memory(missing, processes)
+    _say_disk(trials, missing, folder, seconds)
+
+
+def _say_memory(missing: Sequence[Trial], processes: int) -> None:
+    """On the memory of groups that are trained at the same time."""
+    groups = min(processes, len(missing))
+    networks = min(LARGEST_GROUP["cpu"] * groups, len(missing))
+    needed, free = training_bytes(missing[0], networks), free_bytes()
+    if needed > min(LARGE_BYTES, free):
+        print(
+            f"roughly {gigabytes(needed)} GB of memory: {counted(networks, 'network')} at the same "
+            f"time, in {counted(groups, 'process')}; {gigabytes(free)} GB are free"
+        )
+    if needed > free:
+        print(
+            "this does not fit into memory; fewer runtime.workers or a smaller network need less, "
+            "Ctrl-C ends it",
+            file=sys.stderr,
+        )
+
+
+def _say_disk(trials: int, missing: Sequence[Trial], folder: Path, seconds: float) -> None:
+    """On the disk, which a training of many `seconds` should not find full at its end."""
+    cached = len(missing) * network_bytes(missing[0])
+    models = trials * parameters_bytes(missing[0]) * 2
+    needed, free = cached + 2 * models, shutil.disk_usage(folder).free
     if seconds > LONG_SECONDS or needed > min(LARGE_BYTES, free):
-        sizes = (f"{size / 1e9:.2g}" for size in (needed, cached, models, models))
+        sizes = map(gigabytes, (needed, cached, models, models))
         print(
             "roughly {} GB of disk: trial cache {}, data/models {}, DVC's cache {};".format(*sizes),
-            f"{free / 1e9:.3g} GB are free",
+            f"{gigabytes(free)} GB are free",
         )
     if needed > free:
         print("this does not fit on the disk; Ctrl-C ends it", file=sys.stderr)
-
-
-def _parameters(trial: Trial) -> int:
-    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(trial.sizes))
 
 
 def _seconds(trials: Sequence[Trial], dataset: Dataset, processes: int) -> float:

@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 
-import psutil
-
 from stages.core.dataset import Dataset
 from stages.core.params import Runtime
 from stages.core.trial import Provenance
 from stages.engine import worker
 from stages.engine.device import available_cores, resolve_device
 from stages.engine.forkserver import context
-from stages.engine.pool import Pool
+from stages.engine.memory import free_bytes
+from stages.engine.pool import Pool, in_a_line
 from stages.engine.provenance import provenance_of
 from stages.process.door import InputError
 from stages.process.obedience import obey_parent
+from stages.process.pace import gigabytes
 
 
 @contextmanager
@@ -49,27 +49,36 @@ def local_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
             lambda trials, starts: executor.submit(worker.train, trials, starts),
             workers,
             provenance,
+            _failure,
             ended_epochs,
         )
-    except BrokenProcessPool:
+    except BrokenProcessPool as error:
         executor.shutdown(wait=False, cancel_futures=True)
-        raise InputError(
-            "a training process was killed, perhaps for want of memory (fewer runtime.workers "
-            "need less); finished trials are kept, the next run goes on"
-        ) from None
+        raise _failure(error) from None
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         raise
     executor.shutdown()
 
 
+def _failure(error: Exception) -> InputError:
+    if isinstance(error, BrokenProcessPool):
+        fault = (
+            "a training process was killed, perhaps for want of memory (fewer runtime.workers or a "
+            "smaller network need less)"
+        )
+    else:
+        fault = f"a training process failed: {in_a_line(error)}"
+    return InputError(f"{fault}; finished trials are kept, the next run goes on")
+
+
 def _say_too_many(workers: int, dataset: Dataset) -> None:
     """Each process has the images twice: as bytes, and as floats."""
     pixels = dataset.train_images.size + dataset.test_images.size
-    needed, free = workers * 5 * pixels, psutil.virtual_memory().available
+    needed, free = workers * 5 * pixels, free_bytes()
     print(
         f"runtime.workers = {workers} on {available_cores()} cores is slower than one a core; "
-        f"images take {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free",
+        f"images take {gigabytes(needed)} GB of memory, {gigabytes(free)} GB are free",
         file=sys.stderr,
     )
 

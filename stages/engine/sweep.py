@@ -26,8 +26,8 @@ _POLL_SECONDS = 0.2
 def train_trials(trials: Sequence[Trial], cache: TrialCache, pool: Pool) -> None:
     """Bring `trials` into the cache, trained by the pool or by another run at the same time.
 
-    Raises what the pool raises, InputError if what it answers is not what was asked for, OSError if
-    the cache cannot be written.
+    Raises what the pool raises, InputError if a training process fails or answers with something
+    else than was asked for, OSError if the cache cannot be written.
     """
     with Progress(trials) as progress:
         _Sweep(cache, pool, progress).run(trials)
@@ -113,10 +113,18 @@ class _Sweep:
         abreast = sum(len(claim.trials) for claim in self.running.values())
         self.progress.epochs_ended(self.pool.ended_epochs(), abreast)
         for future in done:
-            claim, results = self.running[future], future.result()
+            claim, results = self.running[future], self._answer(future)
             if not isinstance(results, list) or len(results) != len(claim.trials):
                 raise InputError("a training process did not answer with a result for each trial")
             for trial, files in zip(claim.trials, results, strict=True):
                 self.cache.store(trial, files)
             self.running.pop(future).release()
             self.progress.trials_trained(claim.trials)
+
+    def _answer(self, future: Future[list[dict[str, bytes]]]) -> list[dict[str, bytes]]:
+        try:
+            return future.result()
+        except InputError:
+            raise
+        except Exception as error:
+            raise self.pool.failure(error) from None

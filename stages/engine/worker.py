@@ -11,6 +11,7 @@ import torch
 
 from stages.core.dataset import Dataset
 from stages.core.trial import Provenance, Trial
+from stages.engine.memory import enough_memory
 from stages.engine.results import TrialResult
 from stages.engine.trainer import train_group
 
@@ -34,13 +35,16 @@ def set_up(dataset: Dataset, provenance: Provenance, epochs_ended: Callable[[int
 def train(trials: Sequence[Trial], starts: Sequence[dict[str, bytes]]) -> list[dict[str, bytes]]:
     """Train a group; the files of each trial, in order.
 
-    `starts` are the files of shorter trainings of them, all of one length, or empty.
+    `starts` are the files of shorter trainings of them, all of one length, or empty. Raises
+    InputError if there is not enough memory.
     """
-    results = train_group(
-        trials,
-        _worker.dataset,
-        torch.device(_worker.provenance.device),
-        [TrialResult.from_files(*pair) for pair in zip(trials, starts, strict=False)],
-        on_epoch=lambda: _worker.epochs_ended(len(trials)),
-    )
-    return [result.to_files(_worker.provenance) for result in results]
+    device = torch.device(_worker.provenance.device)
+    with enough_memory(trials[0], len(trials), device):
+        results = train_group(
+            trials,
+            _worker.dataset,
+            device,
+            [TrialResult.from_files(*pair) for pair in zip(trials, starts, strict=False)],
+            on_epoch=lambda: _worker.epochs_ended(len(trials)),
+        )
+        return [result.to_files(_worker.provenance) for result in results]

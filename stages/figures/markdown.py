@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from stages.analysis.findings import Results, findings, headline, uncertainty
 from stages.analysis.noise import error
-from stages.analysis.wording import OPTIMISERS, counted, sigma
+from stages.analysis.wording import OPTIMISERS, sigma
 from stages.core.params import Params
 from stages.core.trial import Provenance, sweep_trials
+from stages.process.pace import counted
 
 
 def report(

@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator
 
 from stages.analysis.captions import changed, outgrown, silent_units, spread
 from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import counted
 from stages.figures.style import (
     BLUE,
     GREEN,
@@ -25,6 +24,7 @@ from stages.figures.style import (
     scale_sigmas,
     title,
 )
+from stages.process.pace import counted
 
 _FEW_LAYERS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (INK, "D"))
 """Colour and marker of each layer, if there are no more."""

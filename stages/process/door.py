@@ -40,28 +40,34 @@ def enter(
 ) -> NoReturn:
     """Run the door `module` to the end of the process: import it, then call its main().
 
-    `takes_folder`: its command line may name the folder of a study; `parses`: main() reads it.
+    `takes_folder`: its command line may name the folder of a study, which main() gets, else that of
+    the checkout; `parses`: main() reads the command line.
     """
+    parent = os.getppid()
     use_lasting_streams()
     stage = module.rpartition(".")[2].replace("_", " ")
     with clear_exit(stage, on_interrupt), interrupts.interruptible(f"{stage}: {on_interrupt}"):
-        if not parses:
-            _read_command_line(module, takes_folder)
+        arguments = [] if parses else _read_command_line(module, takes_folder)
         if "DVC_ROOT" in os.environ:
-            threading.Thread(target=_follow_dvc, daemon=True).start()
+            threading.Thread(target=_follow_dvc, args=(parent,), daemon=True).start()
         with importing():
             door = import_module(module)
-        door.main()
+        door.main(*arguments)
     sys.exit()
 
 
-def _read_command_line(module: str, takes_folder: bool) -> None:
+def _read_command_line(module: str, takes_folder: bool) -> list[Path]:
+    """The arguments of main()."""
     parser = Parser(f"python -m {module}", description=sys.modules["__main__"].__doc__)
     if takes_folder:
         parser.add_argument(
-            "folder", nargs="?", type=_folder, help="that of a study; default: the main experiment"
+            "folder",
+            nargs="?",
+            type=_folder,
+            default=Path(),
+            help="that of a study; default: the main experiment",
         )
-    parser.parse_args()
+    return list(vars(parser.parse_args()).values())
 
 
 def _folder(name: str) -> Path:
@@ -70,16 +76,11 @@ def _folder(name: str) -> Path:
     return Path(name)
 
 
-def _follow_dvc() -> None:
+def _follow_dvc(parent: int) -> None:
     with suppress(ModuleNotFoundError):  # the stage's own imports say that packages are missing
         from stages.process.lineage import follow_dvc
 
-        follow_dvc()
-
-
-def study_folder() -> Path:
-    """Where a stage finds params.yaml and writes: its first argument, else the checkout itself."""
-    return Path(*sys.argv[1:2])
+        follow_dvc(parent)
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def clear_exit(stage: str, on_interrupt: str = "interrupted") -> Iterator[None]:
     """End the process in one line, without traceback, where a person can mend the cause.
 
     Exit code 128 plus the number of the signal that interrupted it (130 after Ctrl-C), 1 after an
-    InputError, a missing package or an error of the file system.
+    InputError, a missing package, an error of the file system or for want of memory.
     """
     try:
         yield
@@ -126,3 +127,5 @@ def clear_exit(stage: str, on_interrupt: str = "interrupted") -> Iterator[None]:
     except OSError as error:
         where = error.filename or f"in {Path.cwd()}"
         interrupts.end(f"{stage}: {error.strerror or error}: {where}", 1)
+    except MemoryError:
+        interrupts.end(f"{stage}: there is not enough memory", 1)

@@ -29,6 +29,7 @@ short_lived: list[Path] = []
 
 def end(line: str, code: int) -> NoReturn:
     """Say `line` and exit at once: Python's own way would wait for training processes."""
+    _forget_what_waits()
     for stop in _STOPS:
         signal.signal(stop, signal.SIG_IGN)
     for folder in short_lived:
@@ -56,6 +57,7 @@ def interruptible(last_words: str) -> Iterator[None]:
         _handle(heeded, _unwind)
         yield
     finally:
+        _forget_what_waits()
         _handle(heeded, signal.SIG_IGN)
 
 
@@ -86,6 +88,11 @@ def _unwind(stop: int, frame: FrameType | None) -> None:
         return
     _handle([stop for stop in _STOPS if signal.getsignal(stop) is _unwind], _end)
     raise KeyboardInterrupt(stop)
+
+
+def _forget_what_waits() -> None:
+    """Else it would come while the process ends, when nothing handles it any more."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _is_delicate(frame: FrameType | None) -> bool:

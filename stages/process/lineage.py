@@ -10,15 +10,16 @@ import psutil
 _LOOK_SECONDS, _CLEAN_UP_SECONDS = 0.5, 5
 
 
-def follow_dvc() -> None:
+def follow_dvc(parent_at_start: int) -> None:
     """Wait until the DVC that started this process is gone, then end it as an interrupt does.
 
-    A shell may stand between the two. DVC's own parent may go: that is what nohup is for.
+    A shell may stand between the two. DVC's own parent may go: that is what nohup is for. Whoever
+    is the parent now has adopted this process if it is not that of the start.
     """
     line = [psutil.Process()]
     while _started_by_dvc(line[-1]) and (parent := line[-1].parent()):
         line.append(parent)
-    while _unbroken(line):
+    while os.getppid() == parent_at_start and _unbroken(line):
         time.sleep(_LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_CLEAN_UP_SECONDS)

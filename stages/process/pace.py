@@ -1,4 +1,4 @@
-"""How long work still takes, in words, and when to say so: work that is soon done says nothing."""
+"""What is left of work, in words, and when to say so: work that is soon done says nothing."""
 
 import sys
 import time
@@ -23,6 +23,17 @@ def in_words(seconds: float) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.2g} h"
     return f"{seconds / 86400:.0f} days"
+
+
+def counted(number: float, noun: str) -> str:
+    """A number of things, with their noun in the right form."""
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{number:.12g} {noun}{'' if number == 1 else ending}"
+
+
+def gigabytes(size: float) -> str:
+    """A size in bytes as so many GB, to two digits."""
+    return f"{float(f'{size / 1e9:.2g}'):,.12g}"
 
 
 class Reminder:

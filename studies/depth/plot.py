@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from stages.analysis.wording import counted
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.figures.style import (
     GREY,
@@ -31,6 +30,7 @@ from stages.figures.style import (
     save,
     title,
 )
+from stages.process.pace import counted
 from studies.depth.params import Params, read_params
 from studies.depth.theory import (
     RELU_CRITICAL_SIGMA_W2,

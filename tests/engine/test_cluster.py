@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from tests.conftest import fail_stage, run_stage, start_stage, wait_until, write_params
+from tests.conftest import HANGS_AFTER, fail_stage, run_stage, start_stage, wait_until, write_params
 from tests.test_train import entries, models, train
 
 SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
@@ -21,7 +21,7 @@ WORKER = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-
 
 def start_dask(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """A Dask process that knows nothing of this repository."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
@@ -54,7 +54,7 @@ def workers(
     folder = tmp_path_factory.mktemp("workers")
     processes = [start_dask(folder / str(i), *WORKER, scheduler) for i in range(2)]
     with connect(scheduler) as client:
-        client.wait_for_workers(len(processes), timeout=60)
+        client.wait_for_workers(len(processes), timeout=HANGS_AFTER)
     yield processes
     for process in processes:
         process.kill()
@@ -63,7 +63,7 @@ def workers(
 
 def connect(scheduler: str) -> Client:
     """A client, as soon as the scheduler answers."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + HANGS_AFTER
     while True:
         try:
             return Client(scheduler, timeout=5, set_as_default=False)
@@ -95,7 +95,7 @@ def test_a_worker_killed_in_mid_sweep_changes_nothing(
     process = start_stage(workspace, "train")
     wait_until(lambda: len(entries(workspace)) >= 1)
     workers[0].send_signal(signal.SIGKILL)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 0, errors
     assert "20/20 trained" in output
     survived = models(workspace)
@@ -117,7 +117,7 @@ def test_a_sweep_without_workers_waits_for_one_to_join(
     assert process.stderr
     assert process.stderr.readline() == "no Dask worker is left; waiting for one to join\n"
     workers.append(start_dask(tmp_path / "late", *WORKER, scheduler))
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 0, errors
     assert "20/20 trained" in output
 
@@ -129,10 +129,59 @@ def test_a_lost_scheduler_is_one_line(
     write_params(workspace, sweep={"num_points": 20}, train={"epochs": 60}, runtime=on_dask)
     process = start_stage(workspace, "train")
     wait_until(lambda: len(entries(workspace)) >= 1)
-    subprocess.run(
-        ["pkill", "-9", "-f", f"dask_scheduler.*{scheduler.rpartition(':')[2]}"], check=True
-    )
-    _, errors = process.communicate(timeout=60)
+    kill(scheduler)
+    _, errors = process.communicate(timeout=HANGS_AFTER)
+    assert process.returncode == 1
+    assert errors.startswith(f"train: runtime.scheduler = {scheduler}: the cluster was lost")
+    assert errors.count("\n") == 1
+
+
+def kill(scheduler: str) -> None:
+    port = scheduler.rpartition(":")[2]
+    subprocess.run(["pkill", "-9", "-f", f"dask_scheduler.*{port}"], check=True)
+
+
+@pytest.fixture
+def lacking(scheduler: str, tmp_path: Path) -> Iterator[Path]:
+    """The folder of a worker in whose place `safetensors.py` there is imported."""
+    folder = tmp_path / "lacking"
+    folder.mkdir()
+    (folder / "safetensors.py").touch()
+    process = start_dask(folder, *WORKER, scheduler)
+    with connect(scheduler) as client:
+        client.wait_for_workers(1, timeout=HANGS_AFTER)
+    yield folder
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("on_import", "message"),
+    [
+        ("import not_installed", "No module named 'not_installed'"),
+        ("raise RuntimeError('two\\nlines')", "RuntimeError('two"),
+    ],
+)
+def test_a_worker_that_cannot_import_the_code_is_one_line(
+    workspace: Path, scheduler: str, lacking: Path, on_import: str, message: str
+) -> None:
+    (lacking / "safetensors.py").write_text(on_import)
+    write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
+    errors = fail_stage(workspace, "train")
+    assert errors.startswith(f"train: runtime.scheduler = {scheduler}: a worker failed: ")
+    assert message in errors
+
+
+def test_a_scheduler_lost_while_workers_are_set_up_is_one_line(
+    workspace: Path, scheduler: str, lacking: Path
+) -> None:
+    slow = "import time; open('importing', 'w').close(); time.sleep(1000)"
+    (lacking / "safetensors.py").write_text(slow)
+    write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
+    process = start_stage(workspace, "train")
+    wait_until((lacking / "importing").exists)
+    kill(scheduler)
+    _, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 1
     assert errors.startswith(f"train: runtime.scheduler = {scheduler}: the cluster was lost")
     assert errors.count("\n") == 1
@@ -143,7 +192,7 @@ def test_no_scheduler_is_one_line_in_seconds(workspace: Path) -> None:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     write_params(workspace, runtime={"executor": "dask", "scheduler": address})
-    errors = fail_stage(workspace, "train", timeout=30)
+    errors = fail_stage(workspace, "train")
     assert errors == (
         f"train: runtime.scheduler = {address}: no Dask scheduler answers there within 5 s\n"
     )
@@ -165,7 +214,7 @@ NEEDS_IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 )
 def test_no_worker_is_one_line(workspace: Path, scheduler: str) -> None:
     write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
-    errors = fail_stage(workspace, "train", timeout=30)
+    errors = fail_stage(workspace, "train")
     assert errors.endswith("no worker is connected to it\n")
     assert errors.count("\n") == 1
 
@@ -176,7 +225,7 @@ def test_an_address_that_needs_certificates_says_so_in_one_line(
 ) -> None:
     on_dask = {"executor": "dask", "scheduler": f"{protocol}://127.0.0.1:8786"}
     write_params(workspace, runtime=on_dask)
-    errors = fail_stage(workspace, "train", timeout=30)
+    errors = fail_stage(workspace, "train")
     assert "needs certificates; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in errors
 
 
@@ -198,7 +247,7 @@ def test_another_program_at_the_address_is_one_line(
         connection, _ = server.accept()
         with connection:
             connection.sendall(answer)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 1
     assert errors.startswith(f"train: runtime.scheduler = {address}: {message}")
     assert errors.count("\n") == 1
@@ -210,5 +259,5 @@ def test_a_worker_is_not_taken_for_a_scheduler(
     with connect(scheduler) as client:
         worker = next(iter(client.nthreads()))
     write_params(workspace, runtime={"executor": "dask", "scheduler": worker})
-    errors = fail_stage(workspace, "train", timeout=30)
+    errors = fail_stage(workspace, "train")
     assert errors.endswith("there is a Worker, not a Dask scheduler\n")

@@ -9,24 +9,28 @@ import pytest
 
 from stages.core.cache import TrialCache
 from stages.core.trial import Trial
-from stages.engine.pool import Pool
+from stages.engine.pool import Pool, in_a_line
 from stages.engine.sweep import train_trials
 from stages.process.door import InputError
 from tests.core.test_cache import PROVENANCE, files_of
 
 
 def train_with_answer(root: Path, trial: Trial, answer: Any) -> TrialCache:
-    """A sweep of one trial, to which a process answers so."""
+    """A sweep of one trial, to which a process answers so, or fails with this exception."""
 
     def submit(
         trials: Sequence[Trial], starts: Sequence[dict[str, bytes]]
     ) -> Future[list[dict[str, bytes]]]:
         future: Future[list[dict[str, bytes]]] = Future()
-        future.set_result(answer)
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
         return future
 
     cache = TrialCache(root, PROVENANCE)
-    train_trials([trial], cache, Pool(submit, 1, PROVENANCE, lambda: trial.epochs))
+    pool = Pool(submit, 1, PROVENANCE, lambda error: InputError(in_a_line(error)), lambda: 0)
+    train_trials([trial], cache, pool)
     return cache
 
 
@@ -36,7 +40,11 @@ def test_an_answer_with_the_files_of_the_trial_is_stored(tmp_path: Path, trial: 
     assert list((tmp_path / "locks").iterdir()) == []
 
 
-@pytest.mark.parametrize("answer", [None, [], {}, [None], [{"../../escaped": b"x"}], [{}, {}]])
+ANSWERS: list[Any] = [None, [], {}, [None], [{"../../escaped": b"x"}], [{}, {}]]
+FAILURES = [RuntimeError("two\nlines"), ModuleNotFoundError("No module named 'torch'"), OSError(5)]
+
+
+@pytest.mark.parametrize("answer", [*ANSWERS, *FAILURES])
 def test_any_other_answer_is_one_line_and_stored_nowhere(
     tmp_path: Path, trial: Trial, answer: Any
 ) -> None:

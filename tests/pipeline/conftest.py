@@ -10,10 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
-
-HANGS_AFTER = 300
-"""Seconds that no command of these tests takes, even on a slow machine."""
+from tests.conftest import HANGS_AFTER, REPOSITORY
 
 
 @dataclass(frozen=True)
