@@ -7,11 +7,17 @@ from stages.process.scratch import scratch_folder
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write `content`, text as UTF-8, so that a reader finds the old file or the new one."""
-    with scratch_folder(path.parent, f".{path.name}") as scratch:
-        unfinished = scratch / path.name
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-        unfinished.replace(path)
+    """Write `content`, text as UTF-8, so that a reader finds the old file or the new one.
+
+    Raises OSError, which names `path`, if that cannot be done.
+    """
+    try:
+        with scratch_folder(path.parent, f".{path.name}") as scratch:
+            unfinished = scratch / path.name
+            unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+            unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

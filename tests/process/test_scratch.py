@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / "file.png"
     path.write_text("old")
-    with full_disk(), pytest.raises(OSError, match="File too large"):
+    with full_disk(), pytest.raises(OSError, match=rf"File too large: '{path}'"):
         write(path)
     assert path.read_text() == "old"
     assert names(tmp_path) == ["file.png"]
