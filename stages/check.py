@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stages.analysis.tables import METRICS, write_csv
 from stages.core.params import read_params
+from stages.process.files import write_atomically
 
 CHECKED = Path("data/checked")
 
@@ -32,5 +33,4 @@ def main() -> None:
             for name, value in values.items()
         ),
     )
-    CHECKED.parent.mkdir(exist_ok=True)
-    CHECKED.write_text("params.yaml is valid\n")
+    write_atomically(CHECKED, "params.yaml is valid\n")

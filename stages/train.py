@@ -28,6 +28,7 @@ from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.forkserver import warm_up
 from stages.process.door import InputError, importing
+from stages.process.files import write_atomically
 from stages.process.pace import counted, following
 from stages.process.scratch import scratch_folder
 from stages.process.sums import sha256, write_sums
@@ -116,5 +117,4 @@ def write_effort(path: Path, trained: int, reused: int, seconds: float) -> None:
         "trials_reused": reused,
         "train_seconds": round(seconds, 1) if trained else 0.0,
     }
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(effort, indent=2) + "\n")
+    write_atomically(path, json.dumps(effort, indent=2) + "\n")

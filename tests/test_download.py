@@ -254,10 +254,11 @@ def test_a_relative_folder_is_found_from_a_temporary_experiment(
 ) -> None:
     checkout = tmp_path / "checkout"
     link_files(mnist_dir, Path(os.path.normpath(checkout / project / named)))
-    copy = checkout / ".dvc" / "tmp" / "exps" / "tmpabc" / project
-    for folder in (checkout / project, copy):
-        folder.mkdir(parents=True, exist_ok=True)
-    run = download(copy, MNIST_DIR=named, DVC_ROOT=str(checkout))
+    copy = checkout / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"  # as DVC makes it
+    for repository in (checkout, copy):
+        (repository / project).mkdir(parents=True, exist_ok=True)
+        (repository / ".git").mkdir()
+    run = download(copy / project, MNIST_DIR=named, DVC_ROOT=str(checkout))
     assert run.returncode == 0, run.stderr
 
 

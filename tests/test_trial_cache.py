@@ -12,10 +12,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.cache import key_lock
+from stages.core.pruning import entries as held_in
 from stages.core.pruning import trials_of_all_revisions
 from tests.conftest import run_stage, stage_environment, write_params
 
 DAY = 24 * 60 * 60
+
+SCRATCH = (
+    *("data/.models", "data/.raw", "data/.checked", "data/raw/.SHA256SUMS"),
+    *("metrics/.report.md", "metrics/.accuracy.csv", "plots/.signals.png"),
+    *("studies/sgd/adam/data/.models", "studies/depth/metrics/.trainability.csv"),
+    *(".dvc/.plots_page.html", "data/cache/depth/.key.json"),
+)
+"""What stages write beside, before it appears whole."""
+
+COME_AND_GO = """
+import shutil, sys
+from pathlib import Path
+for _ in range(200):
+    for key in range(20):
+        folder = Path(sys.argv[1], "ab", str(key), "1")
+        folder.mkdir(parents=True)
+        (folder / "trial.json").touch()
+    shutil.rmtree(Path(sys.argv[1], "ab"))
+"""
 
 UNREADABLE = [
     *(b"", b"seed: 2001-02-30", b"seed: 0x_", b"seed: " + b"9" * 5000, b"[" * 5000),
@@ -90,6 +110,24 @@ def test_prune_of_the_unused_keeps_what_the_workspace_or_a_commit_asks_for(train
     assert "removed 2 trials" in trial_cache(trained, "prune", "--unused", "--yes")
 
 
+@pytest.mark.parametrize("study", ["studies/one", "studies/one/beside"])
+def test_prune_of_the_unused_keeps_what_a_study_asks_or_once_asked_for(
+    trained: Path, study: str
+) -> None:
+    (trained / study).mkdir(parents=True)
+    (trained / "params.yaml").rename(trained / study / "params.yaml")
+    write_params(trained, sweep={"sigma_min": 0.003})
+    assert "removed" not in trial_cache(trained, "prune", "--unused", "--yes")
+    git(trained, "commit", "-qm", "nothing", "--allow-empty")
+    git(trained, "checkout", "-qb", "side")
+    git(trained, "add", study)
+    git(trained, "commit", "-qm", "a study")
+    git(trained, "checkout", "-q", "-")
+    git(trained, "merge", "-q", "-s", "ours", "-m", "without the study", "side")
+    assert not (trained / study / "params.yaml").exists()
+    assert "nothing to remove" in trial_cache(trained, "prune", "--unused", "--yes")
+
+
 def test_a_trial_that_is_just_trained_stays(trained: Path) -> None:
     entry = entries(trained)[0]
     with key_lock(trained / "data" / "cache", entry.parent.name):
@@ -100,23 +138,37 @@ def test_a_trial_that_is_just_trained_stays(trained: Path) -> None:
 def test_what_killed_runs_left_is_counted_and_cleared(workspace: Path) -> None:
     places = (
         "data/cache/unfinished-abc",
-        "data/.models-abc",
-        "data/.raw-abc",
         "data/cache/ab/k/1x",
+        *(f"{name}-0123abcd" for name in SCRATCH),
     )
+    for study in ("studies/sgd", "studies/sgd/adam", "studies/depth"):
+        (workspace / study).mkdir(parents=True)
+        (workspace / study / "params.yaml").write_text("")
     for place in places:
         (workspace / place).mkdir(parents=True)
         (workspace / place / "file").write_bytes(bytes(300_000))
-    (workspace / "metrics").mkdir()
-    (workspace / "metrics" / ".report.md.4711").write_bytes(bytes(300_000))
-    assert "left by interrupted runs: 1.5 MB" in trial_cache(workspace)
+    own = workspace / "metrics" / ".my-notes"
+    own.write_text("")
+    size = len(places) * 0.3
+    assert f"left by interrupted runs: {size:.1f} MB" in trial_cache(workspace)
     assert "nothing removed" in trial_cache(workspace, "clear", answer="n\n")
     assert all((workspace / place).exists() for place in places)
     assert "and what interrupted runs left" in trial_cache(workspace, "clear", "--yes")
-    assert [
-        path for path in workspace.rglob("*") if path.is_file() and path.parent.name != "raw"
-    ] == []
+    assert [path for place in places if (path := workspace / place).exists()] == []
+    assert own.exists()
     assert "left by" not in trial_cache(workspace)
+
+
+def test_what_studies_keep_is_counted_and_cleared_but_not_pruned(workspace: Path) -> None:
+    write_params(workspace)
+    git(workspace, "init", "-q")
+    kept = workspace / "data" / "cache" / "depth" / "key.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(bytes(300_000))
+    assert "kept by studies beside trials: 0.3 MB" in trial_cache(workspace)
+    assert "nothing to remove" in trial_cache(workspace, "prune", "--unused", "--yes")
+    assert "and what studies keep" in trial_cache(workspace, "clear", "--yes")
+    assert not kept.exists()
 
 
 def test_a_cache_full_of_damage_can_be_measured_pruned_and_cleared(workspace: Path) -> None:
@@ -138,6 +190,35 @@ def test_a_cache_full_of_damage_can_be_measured_pruned_and_cleared(workspace: Pa
     assert "removed 5 trials" in trial_cache(workspace, "prune", "--unused", "--yes")
     trial_cache(workspace, "clear", "--yes")
     assert [path for path in cache.rglob("*") if not path.is_dir()] == []
+
+
+def test_pipes_and_huge_files_hold_up_no_prune(trained: Path) -> None:
+    piped, huge, _ = (entry / "trial.json" for entry in entries(trained))
+    piped.unlink()
+    os.mkfifo(piped)
+    os.truncate(huge, 2**40)
+    study = trained / "studies" / "one"
+    study.mkdir(parents=True)
+    os.mkfifo(study / "params.yaml")
+    assert "removed 2 trials" in trial_cache(trained, "prune", "--unused", "--yes")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "huge"])
+def test_prune_does_not_wait_for_the_parameters_of_the_workspace(
+    workspace: Path, kind: str
+) -> None:
+    params = workspace / "params.yaml"
+    os.mkfifo(params) if kind == "pipe" else params.touch()
+    if kind == "huge":
+        os.truncate(params, 2**40)
+    git(workspace, "init", "-q")
+    assert trials_of_all_revisions(workspace) == set()
+
+
+def test_entries_that_a_run_removes_meanwhile_do_no_harm(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", COME_AND_GO, str(tmp_path)]) as run:
+        while run.poll() is None:
+            assert len(held_in(tmp_path)) <= 20
 
 
 def test_prune_needs_to_know_what_experiments_use(workspace: Path) -> None:

@@ -1,6 +1,7 @@
 """The files of metrics/: how they are written, and what they hold, read back."""
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from stages.analysis.accuracy import Point, sigma_labels
 from stages.analysis.baselines import Baseline
 from stages.core.trial import NORMAL
 from stages.process.door import InputError
+from stages.process.files import write_atomically
 
 METRICS = Path("metrics")
 
@@ -152,13 +154,14 @@ def readable(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write strict JSON, which has no NaN."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(path: Path, rows: Iterable[dict[str, Any]], columns: Sequence[str] = ()) -> None:
     """Write `rows` under their keys; what is unknown (None, NaN) stays empty."""
     rows = [{k: "" if v is None or v != v else v for k, v in row.items()} for row in rows]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns or list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue())

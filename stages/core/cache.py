@@ -8,7 +8,6 @@ import errno
 import json
 import os
 import re
-import stat
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +17,9 @@ from filelock import BaseFileLock, FileLock
 
 from stages.core.records import FILES, largest, parse_json, verify_files
 from stages.core.trial import Provenance, Trial, trial_key
+from stages.process.checkout import checkout
 from stages.process.door import InputError
+from stages.process.files import read_bounded
 from stages.process.scratch import remove, scratch_folder, sweep
 from stages.process.sums import sha256
 
@@ -38,25 +39,10 @@ def cache_root() -> Path:
 
     Raises InputError if something else has its name.
     """
-    root = _checkout() / "data" / "cache"
+    root = checkout() / "data" / "cache"
     if os.path.lexists(root) and not root.is_dir():
         raise InputError(f"{root} is not a folder, as the trial cache needs it; move it away")
     return root
-
-
-def _checkout() -> Path:
-    """The folder that the current one is a temporary copy of, where DVC made it for an experiment.
-
-    All experiments then share one cache. DVC names its repository in DVC_ROOT and copies the git
-    repository around that, of which the current folder need not be the root. Elsewhere DVC_ROOT may
-    be of another project, one whose stage runs this one's.
-    """
-    here, repository = Path.cwd(), Path(os.environ.get("DVC_ROOT", "")).resolve()
-    experiments = repository / ".dvc" / "tmp" / "exps"
-    above = [*reversed(here.parents), here]
-    copies = [f for f in above if f.is_relative_to(experiments) and (f / ".git").exists()]
-    originals = [f for f in (repository, *repository.parents) if (f / ".git").exists()]
-    return originals[0] / here.relative_to(copies[0]) if copies and originals else Path()
 
 
 def key_lock(root: Path, key: str) -> BaseFileLock:
@@ -95,7 +81,7 @@ class TrialCache:
             files = self._read(entry, trial)
         except (OSError, ValueError) as fault:
             if damaged := _in_the_way(entry, fault):
-                _report_and_remove(damaged, fault)
+                report_and_remove(damaged, fault)
             return None
         with suppress(OSError):  # pruning goes by it; a read-only cache does without
             os.utime(entry)
@@ -160,10 +146,10 @@ class TrialCache:
 
     def _read(self, entry: Path, trial: Trial) -> dict[str, bytes]:
         """The files of an entry; ValueError, or OSError, if they are not sound and of `trial`."""
-        manifest = parse_json(_read_file(entry / _MANIFEST, _LARGEST_MANIFEST))
+        manifest = parse_json(read_bounded(entry / _MANIFEST, _LARGEST_MANIFEST))
         if not isinstance(manifest, dict) or manifest.keys() != set(FILES):
             raise ValueError(f"{_MANIFEST} does not name the files of a trial")
-        files = {name: _read_file(entry / name, largest(name, trial)) for name in FILES}
+        files = {name: read_bounded(entry / name, largest(name, trial)) for name in FILES}
         for name, content in files.items():
             if manifest[name] != sha256(content):
                 raise ValueError(f"{name} has another SHA-256")
@@ -190,7 +176,11 @@ def _in_the_way(entry: Path, fault: OSError | ValueError) -> Path | None:
     return None if missing else entry
 
 
-def _report_and_remove(damaged: Path, fault: OSError | ValueError) -> None:
+def report_and_remove(damaged: Path, fault: OSError | ValueError) -> None:
+    """Say on stderr what of a cache is damaged, and remove it.
+
+    Raises InputError where that is not allowed.
+    """
     reason = str(fault)
     if isinstance(fault, OSError):
         reason = f"{Path(str(fault.filename)).name}: {fault.strerror}"
@@ -202,14 +192,6 @@ def _report_and_remove(damaged: Path, fault: OSError | ValueError) -> None:
             f"({error.strerror}); remove it by hand"
         ) from None
     print(f"trial cache: {damaged} is damaged ({reason}); it is trained again", file=sys.stderr)
-
-
-def _read_file(path: Path, limit: int) -> bytes:
-    """The content of a regular file of at most `limit` bytes."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-        raise ValueError(f"{path.name} is not a file of at most {limit:,} bytes")
-    return path.read_bytes()
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -25,6 +25,8 @@ PARAMS_FILE = Path("params.yaml")
 _SMALLEST_STEP = 1e-6
 """Decades between neighbouring sigmas, below which their 8 significant digits could coincide."""
 
+_MOST_NETWORKS = 1_000_000
+
 
 def _number(value: Any) -> Any:
     """A number in quotes is the number it shows, and 1e3 is a whole one."""
@@ -112,6 +114,17 @@ class Sweep(_Section):
     replicates: Annotated[Int, Field(ge=1, le=10_000)]
     seed: Annotated[Int, Field(ge=0, lt=2**63)]
     initializers: Annotated[tuple[Scheme, ...], _list_such_as("[xavier_normal] or []")]
+
+    @field_validator("replicates")
+    @classmethod
+    def _networks_are_countable(cls, replicates: int, info: ValidationInfo) -> int:
+        points = info.data.get("num_points", 1)
+        if points * replicates > _MOST_NETWORKS:
+            raise ValueError(
+                f"must be at most {_MOST_NETWORKS // points} with sweep.num_points = {points}: "
+                f"more than {_MOST_NETWORKS:,} networks are no sweep"
+            )
+        return replicates
 
     @field_validator("initializers")
     @classmethod

@@ -1,11 +1,13 @@
 """What the trial cache holds, who uses it, and how entries leave it."""
 
-import io
+import os
 import stat
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from glob import glob
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +20,24 @@ from stages.core.params import PARAMS_FILE, Params
 from stages.core.records import RECORD, parse_trial
 from stages.core.trial import Trial, sweep_trials
 from stages.process.door import InputError
-from stages.process.scratch import discard, leftovers, remove, scratch_folder, sweep
+from stages.process.files import read_bounded
+from stages.process.scratch import HIDDEN, discard, leftovers, remove, scratch_folder, sweep
+
+_LARGEST_RECORD = 2**28
+"""Bytes; 100,000 epochs of 16 layers have less."""
+
+_STORE_OF_DEPTH = "depth"
+"""The folder of the cache in which the depth study keeps what it has trained."""
+
+_TELL_ALL_VERSIONS = (
+    *("--format=", "--raw", "--no-abbrev", "--no-renames", "--root"),
+    *("--full-history", "-m"),  # without them, what a merge left behind is not told
+)
+"""Options of `git log`: a line for each change of a file, of which the fourth word is its blob."""
+
+_STUDIES = "studies/**/"
+_WRITTEN_TO = ("data", "data/raw", "metrics", "plots")
+"""Folders of the experiment, and of a study, in which stages write."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +52,24 @@ class Entry:
     def trial(self) -> Trial | None:
         """None where other versions of this code wrote it, or it is damaged."""
         try:
-            return parse_trial((self.path / RECORD).read_bytes())
+            return parse_trial(read_bounded(self.path / RECORD, _LARGEST_RECORD))
         except (OSError, ValueError):
             return None
 
 
 def entries(root: Path) -> list[Entry]:
-    """All entries under `root`, in no order."""
-    paths = (path for path in root.glob("??/*/*") if EPOCHS.fullmatch(path.name))
-    return [Entry(path, size(path), path.lstat().st_mtime) for path in paths]
+    """All entries under `root`, in no order; without those that a run removes meanwhile."""
+    found = []
+    for path in _matching(root, "??/*/*"):
+        if EPOCHS.fullmatch(path.name):
+            with suppress(FileNotFoundError):
+                found.append(Entry(path, size(path), path.lstat().st_mtime))
+    return found
+
+
+def kept_by_studies(root: Path) -> list[Path]:
+    """What studies keep in the cache at `root` beside trials."""
+    return _matching(root, f"{_STORE_OF_DEPTH}/[!.]*")
 
 
 def remove_entry(root: Path, entry: Entry) -> bool:
@@ -82,8 +110,9 @@ def remove_litter(root: Path) -> None:
 
 def size(path: Path) -> int:
     """The bytes of a file, or of all files in a folder; links are not followed."""
-    paths = [path] if path.is_symlink() or not path.is_dir() else path.rglob("*")
-    return sum(_size(file) for file in paths)
+    if path.is_symlink() or not path.is_dir():
+        return _size(path)
+    return sum(_size(Path(folder, name)) for folder, _, names in os.walk(path) for name in names)
 
 
 def trials_of_all_revisions(checkout: Path) -> set[Trial]:
@@ -91,15 +120,17 @@ def trials_of_all_revisions(checkout: Path) -> set[Trial]:
 
     Raises OSError and CalledProcessError where git cannot be asked.
     """
-    texts = [(checkout / PARAMS_FILE).read_bytes(), *_committed(checkout, PARAMS_FILE)]
-    sweeps = filter(None, map(_parsed, set(texts)))
+    written = [checkout / PARAMS_FILE, *_matching(checkout, f"{_STUDIES}{PARAMS_FILE}")]
+    texts = {*map(_content, written), *_committed(checkout)}
+    sweeps = filter(None, map(_parsed, texts))
     return {trial for params in sweeps for trial in sweep_trials(params)}
 
 
 def _strays(root: Path) -> list[Path]:
     """What no run would look at: neither entries nor the folders of entries."""
-    above = [path for depth in ("??", "??/*") for path in root.glob(depth) if not path.is_dir()]
-    beside = [path for path in root.glob("??/*/*") if not EPOCHS.fullmatch(path.name)]
+    above = [path for depth in ("??", "??/*") for path in _matching(root, depth)]
+    above = [path for path in above if not path.is_dir()]
+    beside = [path for path in _matching(root, "??/*/*") if not EPOCHS.fullmatch(path.name)]
     earlier_versions = [
         root.glob("tmp????????"),
         root.parent.glob(".raw"),
@@ -112,10 +143,18 @@ def _places(root: Path) -> Iterator[tuple[Path, str]]:
     """Where killed runs may leave something, and under which prefix."""
     yield from scratch_places(root)
     checkout = root.parents[1]
-    for folder in (checkout, *checkout.glob("studies/*")):
-        yield folder / "data", ".models"
-        yield folder / "data", ".raw"
-        yield folder / "metrics", ".report.md"
+    yield root / _STORE_OF_DEPTH, HIDDEN
+    yield checkout / ".dvc", HIDDEN
+    studies = {path.parent for path in _matching(checkout, f"{_STUDIES}{PARAMS_FILE}")}
+    for folder in (checkout, *studies):
+        yield from ((folder / name, HIDDEN) for name in _WRITTEN_TO)
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """The paths in `folder` that match a glob."""
+    # Path.glob would raise where a run removes a folder meanwhile.
+    names = glob(pattern, root_dir=folder, recursive=True, include_hidden=True)  # noqa: PTH207
+    return [folder / name for name in names]
 
 
 def _size(path: Path) -> int:
@@ -135,8 +174,16 @@ def _parsed(text: bytes) -> Params | None:
         return None
 
 
-def _committed(checkout: Path, file: Path) -> Iterator[bytes]:
-    """Every version of `file` in any commit; experiments of DVC are commits under refs/exps.
+def _content(path: Path) -> bytes:
+    """The content of a parameter file, empty where it is too large or no file."""
+    try:
+        return read_bounded(path, strict_yaml.LARGEST_FILE)
+    except ValueError:
+        return b""
+
+
+def _committed(checkout: Path) -> Iterator[bytes]:
+    """Every version of a parameter file in any commit; experiments of DVC are under refs/exps.
 
     Versions too large for parameters are left out.
     """
@@ -146,14 +193,15 @@ def _committed(checkout: Path, file: Path) -> Iterator[bytes]:
         asked = b"".join(line + b"\n" for line in stdin)
         return subprocess.run(command, input=asked, stdout=subprocess.PIPE, check=True).stdout
 
-    revisions = git("rev-list", "--all").split()
-    named = [revision + f":./{file}".encode() for revision in revisions]
+    files = (str(PARAMS_FILE), f":(glob){_STUDIES}{PARAMS_FILE}")
+    changes = git("log", "--all", *_TELL_ALL_VERSIONS, "--", *files).splitlines()
+    objects = {change.split()[3] for change in changes}
     versions: set[bytes] = set()
-    for answer in git("cat-file", "--batch-check", stdin=named).splitlines():
+    for answer in git("cat-file", "--batch-check", stdin=objects).splitlines():
         match answer.split():
             case [version, b"blob", size] if int(size) <= strict_yaml.LARGEST_FILE:
                 versions.add(version)
-    texts = io.BytesIO(git("cat-file", "--batch", stdin=versions))
+    texts = BytesIO(git("cat-file", "--batch", stdin=versions))
     while header := texts.readline():
         yield texts.read(int(header.split()[-1]))
         texts.readline()  # the end of the line that the text ends in

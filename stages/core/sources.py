@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from stages.core.dataset import FILES, verify
+from stages.process.checkout import checkout
 from stages.process.door import InputError
 
 SILENCE_SECONDS: Final = 5
@@ -105,19 +106,14 @@ def copy_from_folder(named: str, into: Path) -> None:
 def _folder(named: str) -> Path:
     """The folder called `named`: ~ is a home, a relative one starts at the checkout.
 
-    Where DVC runs an experiment in a temporary copy, that is the checkout that DVC_ROOT names.
+    In a temporary copy that DVC made for an experiment it may also start there.
     """
     try:
         folder = Path(named).expanduser()
     except RuntimeError:
         raise SourceError("no such user") from None
     here = Path.cwd()
-    starts = [here]
-    if root := os.environ.get("DVC_ROOT"):
-        copies = Path(root).resolve() / ".dvc" / "tmp" / "exps"
-        if here.is_relative_to(copies):  # copies / NAME / the project's place in its repository
-            starts += [Path(root, *here.relative_to(copies).parts[1:]), Path(root)]
-    places = list(dict.fromkeys(start / folder for start in starts))
+    places = list(dict.fromkeys(here / start / folder for start in (Path(), checkout())))
     for place in places:
         if place.is_dir():
             return place

@@ -15,6 +15,9 @@ from secrets import token_hex
 
 from filelock import BaseFileLock, FileLock
 
+HIDDEN = "."
+"""As a prefix of leftovers: whatever hidden name `scratch_folder` made, as in .gitignore."""
+
 _LOCK = ".lock"
 
 
@@ -82,7 +85,9 @@ def discard(lock: BaseFileLock) -> None:
 def _names(parent: Path, prefix: str) -> list[Path]:
     """Scratch folders under `prefix`, also those of which only the lock is there."""
     found = [path.name.removesuffix(_LOCK) for path in parent.iterdir()] if parent.is_dir() else []
-    ours = re.compile(rf"{re.escape(prefix)}(-\w+|\.\d+)" if prefix else ".*")  # .4711: as once
+    patterns = {"": ".*", HIDDEN: r"\..+-[0-9a-f]{8}"}
+    as_once = rf"{re.escape(prefix)}(-\w+|\.\d+)"  # .4711
+    ours = re.compile(patterns.get(prefix, as_once))
     return [parent / name for name in sorted(set(filter(ours.fullmatch, found)))]
 
 

@@ -1,6 +1,7 @@
 """The train door: data/raw and studies/depth/params.yaml in, trainability.csv out.
 
-Each finished depth is kept in data/cache/depth under a key of everything that determines its bits.
+Each finished depth is kept in data/cache/depth under a key of everything that determines its bits,
+with a SHA-256 by which damage is noticed.
 """
 
 if __name__ == "__main__":
@@ -14,31 +15,34 @@ if __name__ == "__main__":
     )
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from stages.core import dataset as core_dataset
 from stages.core import seeding
-from stages.core.cache import cache_root
+from stages.core.cache import cache_root, report_and_remove
 from stages.core.dataset import read_dataset
 from stages.core.records import parse_json
 from stages.engine.device import device_model
 from stages.engine.forkserver import warm_up
 from stages.engine.provenance import source_fingerprint
 from stages.engine.rehearsal import rehearse
-from stages.process.files import write_atomically
+from stages.process.files import read_bounded, write_atomically
+from stages.process.sums import sha256
 from studies.depth import networks
 from studies.depth.networks import ACTIVATIONS, Group, Score
 from studies.depth.params import Params, read_params
 from studies.depth.pool import train_groups
 
 RAW, TABLE = Path("data/raw"), Path("studies/depth/metrics/trainability.csv")
+_LARGEST_FILE = 2**20
+"""Bytes; the scores of 1000 networks, as many as a group may have, take a fifth."""
 
 
 def main() -> None:
@@ -47,11 +51,13 @@ def main() -> None:
     warm_up()
     data = read_dataset(RAW)
     store = Store(data.digest)
-    missing = [group for group in groups if store.find(group) is None]
-    print(f"{len(groups)} groups: {len(groups) - len(missing)} reused, {len(missing)} to train")
+    found = {group: scores for group in groups if (scores := store.find(group))}
+    missing = [group for group in groups if group not in found]
+    print(f"{len(groups)} groups: {len(found)} reused, {len(missing)} to train")
     for group, scores in train_groups(missing, data):
         store.keep(group, scores)
-    write_atomically(TABLE, table([(group, store.find(group) or []) for group in groups]))
+        found[group] = scores
+    write_atomically(TABLE, table([(group, found[group]) for group in groups]))
 
 
 def make_groups(params: Params) -> list[Group]:
@@ -88,19 +94,40 @@ class Store:
         }
 
     def find(self, group: Group) -> list[Score] | None:
-        """The scores of a group; None where there are none or their file is damaged."""
+        """The scores of a group; None where there are none or they are damaged.
+
+        A damaged file is reported on stderr and removed; InputError where that is not allowed.
+        """
+        path = self._path(group)
         try:
-            return [Score(**score) for score in parse_json(self._path(group).read_bytes())]
-        except (FileNotFoundError, ValueError, TypeError):
+            return _scores(parse_json(read_bounded(path, _LARGEST_FILE)), group)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as fault:
+            report_and_remove(path, fault)
             return None
 
     def keep(self, group: Group, scores: Sequence[Score]) -> None:
         """Write the file of a finished group."""
-        write_atomically(self._path(group), json.dumps([asdict(score) for score in scores]))
+        content = {"group": asdict(group), "scores": [asdict(score) for score in scores]}
+        write_atomically(self._path(group), json.dumps({**content, "sha256": _digest(content)}))
 
     def _path(self, group: Group) -> Path:
-        key = json.dumps([asdict(group), self._provenance], sort_keys=True)
-        return self._root / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+        return self._root / f"{_digest([asdict(group), self._provenance])}.json"
+
+
+def _scores(kept: Any, group: Group) -> list[Score]:
+    """The scores of what was kept; ValueError (half a line) if it is not sound or of `group`."""
+    if not isinstance(kept, dict) or kept.pop("sha256", None) != _digest(kept):
+        raise ValueError("has another SHA-256")
+    if kept["group"] != json.loads(json.dumps(asdict(group))):
+        raise ValueError("is of another group")
+    return [Score(**score) for score in kept["scores"]]
+
+
+def _digest(content: Any) -> str:
+    """The SHA-256 (hexadecimal) of `content` as JSON."""
+    return sha256(json.dumps(content, sort_keys=True).encode())
 
 
 def table(results: Sequence[tuple[Group, list[Score]]]) -> str:

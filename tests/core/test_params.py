@@ -210,6 +210,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_params(tmp_path / "params.yaml")
 
 
+def test_a_sweep_of_too_many_networks_is_refused(tmp_path: Path) -> None:
+    content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    content["sweep"].update(num_points=100_000, replicates=10_000)
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(
+        SystemExit, match=r"sweep\.replicates = 10000: must be at most 10 "
+    ) as refusal:
+        read_params(path)
+    assert str(refusal.value.code).isprintable()
+
+
 def test_points_that_would_coincide_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"num_points = 25: must be 1, or the range"):
         read_with(tmp_path, "sweep.sigma_min", 10.0)

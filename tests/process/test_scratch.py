@@ -1,20 +1,26 @@
 """Scratch folders: used by living processes they stay, left by dead ones they go."""
 
+import resource
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
+from stages.analysis.tables import write_csv, write_json
+from stages.figures.style import save
 from stages.process.files import write_atomically
-from stages.process.scratch import leftovers, remove, scratch_folder, sweep
+from stages.process.scratch import HIDDEN, leftovers, remove, scratch_folder, sweep
 from tests.conftest import REPOSITORY
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from stages.process.scratch import scratch_folder
-with scratch_folder(Path(sys.argv[1]), "work") as folder:
+with scratch_folder(Path(sys.argv[1]), sys.argv[2]) as folder:
     (folder / "file").write_text("half")
     print(folder, flush=True)
     time.sleep(60)
@@ -31,9 +37,9 @@ for _ in range(200):
 """
 
 
-def start(script: str, folder: Path) -> subprocess.Popen[str]:
+def start(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", script, str(folder)],
+        [sys.executable, "-c", script, str(folder), *arguments],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -46,7 +52,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_what_a_living_process_uses_stays_and_goes_after_kill_9(tmp_path: Path) -> None:
-    holder = start(HOLD, tmp_path)
+    holder = start(HOLD, tmp_path, "work")
     assert holder.stdout
     folder = Path(holder.stdout.readline().strip())
     with scratch_folder(tmp_path, "work"):
@@ -86,6 +92,58 @@ def test_a_written_file_appears_whole_without_earlier_attempts(tmp_path: Path, t
         text = "old"
     assert (tmp_path / "report.md").read_text() == text
     assert names(tmp_path) == ["report.md"]
+
+
+def test_git_ignores_what_a_killed_writer_left_and_only_that(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_bytes((REPOSITORY / ".gitignore").read_bytes())
+    for folder in ("metrics", "data/raw", "studies/sgd/plots", ".dvc"):
+        holder = start(HOLD, tmp_path / folder, ".report.md")
+        assert holder.stdout
+        assert holder.stdout.readline()
+        holder.kill()
+        holder.communicate()
+        assert len(leftovers(tmp_path / folder, HIDDEN)) == 2
+    (tmp_path / "metrics" / ".my-notes").write_text("")
+    untracked = subprocess.run(
+        ["git", "-C", str(tmp_path), "status", "--porcelain", "-uall"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert untracked.split() == ["??", ".gitignore", "??", "metrics/.my-notes"]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Files meanwhile end at 1000 bytes, as with `ulimit -f`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_json(path, ["x"] * 1000),
+        lambda path: write_csv(path, [{"x": 1}] * 1000),
+        lambda path: save(Figure(), path),
+        lambda path: write_atomically(path, bytes(2000)),
+    ],
+    ids=["JSON", "CSV", "PNG", "bytes"],
+)
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "file.png"
+    path.write_text("old")
+    with full_disk(), pytest.raises(OSError, match=rf"File too large: '{path}'"):
+        write(path)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file.png"]
 
 
 def test_a_folder_without_permissions_can_be_removed(tmp_path: Path) -> None:

@@ -192,10 +192,16 @@ def test_a_tiny_run_gives_table_and_picture_and_goes_on_to_the_same_bits(workspa
     ]
     kept = sorted((workspace / "data" / "cache" / "depth").glob("*.json"))
     kept[0].unlink()
-    kept[1].write_text("{")
+    kept[1].write_bytes(kept[1].read_bytes().replace(b": 0.", b": 0.9", 1))
+    kept[2].write_bytes(kept[3].read_bytes())
+    kept[3].unlink()
+    kept[3].mkdir()
     again = run_door(workspace, "train")
-    assert "4 groups: 2 reused, 2 to train" in again.stdout
+    assert "4 groups: 0 reused, 4 to train" in again.stdout
+    assert [path.name for path in kept if path.name in again.stderr] == [k.name for k in kept[1:]]
+    assert again.stderr.count("is damaged") == 3
     assert table.read_bytes() == content
+    assert "4 groups: 4 reused, 0 to train" in run_door(workspace, "train").stdout
     drawn = run_door(workspace, "plot")
     assert drawn.returncode == 0, drawn.stderr
     picture = workspace / STUDY / "plots" / "trainability.png"
