@@ -8,8 +8,9 @@ if __name__ == "__main__":
     enter("stages.report")
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from stages.analysis.answer import answer
 from stages.analysis.baselines import Baseline
 from stages.analysis.evidence import (
     movement,
@@ -47,17 +48,6 @@ def main() -> None:
     content = report(params, results, read_evidence(results, named), read_provenances())
     write_atomically(REPORT, content)
     write_json(METRICS / "answer.json", answer(results.summary))
-
-
-def answer(summary: Mapping[str, float]) -> dict[str, float]:
-    """What the sweep answers, under names short enough for columns; `window` is in decades."""
-    return {
-        "best_sigma": summary["best_sigma"],
-        "accuracy": summary["best_accuracy"],
-        "window": summary["window_decades"],
-        "at_chance": summary["trials_at_chance"],
-        "diverged": summary["trials_diverged"],
-    }
 
 
 def refuse_another_sweep(results: Results, named: Sequence[Baseline], params: Params) -> None:

@@ -122,6 +122,13 @@ def _head(
     )
 
 
+def legend_below(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
+    """Name each kind of curve once below all `panels`, in whichever of them it is."""
+    legends = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels]
+    handles = {label: handle for legend in legends for handle, label in legend}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns)
+
+
 def scale_sigmas(axis: XAxis | YAxis, sigmas: Iterable[float], room: int) -> None:
     """Make `axis` logarithmic, with room around `sigmas` and at most `room` ticks, all labelled."""
     different = list(sigmas)

@@ -26,6 +26,7 @@ from stages.figures.style import (
     GREY,
     VERMILION,
     house_style,
+    legend_below,
     new_figure,
     panel_heading,
     save,
@@ -110,9 +111,7 @@ def trainability(panels: list[tuple[Grid, Theory]], params: Params) -> Figure:
         _draw_theory(axes, grid, theory)
     row[0].set_ylabel("hidden layers (log scale)")
     figure.colorbar(mesh, ax=row, label="test accuracy (%)", pad=0.01)
-    legends = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in row]
-    handles = {label: handle for legend in legends for handle, label in legend}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    legend_below(figure, row, columns=3)
     title(figure, "How deep a network can be trained", trainability_caption(panels, params))
     return figure
 
