@@ -70,8 +70,8 @@ def read_evidence(results: Results, named: Sequence[Baseline]) -> list[str]:
     with readable(METRICS / "theory.json") as path:
         errors = json.loads(path.read_text())
     return [
-        *named_initialisers(named, results.best),
-        *vanishing_and_exploding(results.points, results.best, probes),
+        *named_initialisers(named, results),
+        *vanishing_and_exploding(results, probes),
         *movement(results.points, probes),
         *theory(errors),
     ]

@@ -32,10 +32,10 @@ def regimes(sweeps: Sequence[tuple[str, Sequence[Point]]]) -> Figure:
 
 
 def regime_caption(points: Sequence[Point]) -> list[str]:
-    """At how many sigmas networks learned, and where they came near the best."""
+    """At how many sigmas networks learned on average, and where they came near the best."""
     learned = sum(map(has_learned, points))
     if not learned:
-        return ["No network learned."]
+        return [f"Learned at none of {len(points)} σ."]
     best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
     near = (
         f"within {A_POINT} of it over {decades(window[0].sigma, window[-1].sigma)}"
