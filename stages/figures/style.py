@@ -91,7 +91,7 @@ def title(figure: Figure, text: str, sentences: Sequence[str]) -> None:
     figure.text(0.01, 1 - 0.06 / inches, text, weight="bold", fontsize=13, va="top")
     figure.text(0.01, 1 - 0.32 / inches, "\n".join(lines), color=GREY, linespacing=1.25, va="top")
     height = (0.4 + 0.18 * len(lines)) / inches
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - height))
+    figure.set_layout_engine("constrained", rect=(0, 0, 0.99, 1 - height))
 
 
 def heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:

@@ -75,6 +75,13 @@ class Theory:
 def main() -> None:
     """Write trainability.png."""
     params = read_params()
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    with house_style():
+        save(trainability(read_panels(params), params), PLOTS / "trainability.png")
+
+
+def read_panels(params: Params) -> list[tuple[Grid, Theory]]:
+    """What was measured of each activation, and what theory says of it."""
     theories = {
         "tanh": Theory(
             f"tanh, σ_b² = {params.sigma_b2:g}",
@@ -83,10 +90,7 @@ def main() -> None:
         ),
         "relu": Theory("ReLU, σ_b = 0", RELU_CRITICAL_SIGMA_W2, relu_depth_scale),
     }
-    panels = [(read_grid(TABLE, activation), theories[activation]) for activation in theories]
-    PLOTS.mkdir(parents=True, exist_ok=True)
-    with house_style():
-        save(trainability(panels, params), PLOTS / "trainability.png")
+    return [(read_grid(TABLE, activation), theories[activation]) for activation in theories]
 
 
 def read_grid(path: Path, activation: str) -> Grid:
