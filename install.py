@@ -4,6 +4,7 @@ An environment counts as installed only once all is in it: the stamp in it is wr
 names its place and the digest of each lock. Without a valid stamp it is built anew.
 """
 
+import ast
 import fcntl
 import hashlib
 import json
@@ -120,10 +121,27 @@ def install_by_uv(lock: str) -> bool:
     command = [str(uv), "pip", "install", "--python", str(VENV), "--require-hashes", "-r", lock]
     if not sys.stderr.isatty():
         command.append("--quiet")  # no bars, and no list of packages
-    environment = {"UV_CACHE_DIR": str(cache), **os.environ}
+    environment = {"UV_CACHE_DIR": str(cache), **index_of_pip(), **os.environ}
     done = subprocess.run(command, check=False, env=environment).returncode == 0
     shutil.rmtree(cache, ignore_errors=True)
     return done
+
+
+def index_of_pip() -> Mapping[str, str]:
+    """Where pip is told to look for packages, as uv is told; nothing where uv knows its own index.
+
+    It may hold a password, so it goes through the environment and is never printed.
+    """
+    if any(name.startswith("UV_") and "INDEX" in name for name in os.environ):
+        return {}
+    # `pip config get` would read a single file
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "config", "list"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    settings = dict(line.partition("=")[::2] for line in told.splitlines())
+    for section in (":env:", "install", "global"):  # the first that is set rules
+        if literal := settings.get(f"{section}.index-url"):
+            return {"UV_DEFAULT_INDEX": ast.literal_eval(literal)}
+    return {}
 
 
 if __name__ == "__main__":

@@ -12,27 +12,21 @@ if __name__ == "__main__":
     enter("stages.compare")
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from stages.analysis.answer import ANSWER
 from stages.process.dvc import run_dvc
 
 WIDTH = 80
-COLUMNS = {
-    "best_sigma": "{:.3g}",
-    "accuracy": "{:.2%}",
-    "window": "{:.1f}",
-    "at_chance": "{:.0f}",
-    "diverged": "{:.0f}",
-}
-"""The metrics of answer.json and how to write them."""
 
 Values = Mapping[str, Any]
 
@@ -45,6 +39,28 @@ class Row:
     state: str  # success, queued, running or failed
     params: Values
     metrics: Values
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Lines in a cell: one too long goes on after a comma or an equals sign, never inside a word
+    that fits."""
+
+    lines: Sequence[str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in self.lines:
+            yield Text("\n".join(fold(line, options.max_width)), overflow="fold")
+
+
+def fold(line: str, width: int) -> list[str]:
+    """`line` in pieces of up to `width` characters that end where words do, or longer words."""
+    folded = [""]
+    for word in re.findall(r"[^,=]+[,=]*|[,=]+", line):
+        if folded[-1] and len(folded[-1] + word) > width:
+            folded.append("")
+        folded[-1] += word
+    return folded
 
 
 def main() -> None:
@@ -74,16 +90,21 @@ def read_row(name: str, state: str, revision: Any) -> Row:
     """A revision of the JSON; one that failed or waits has the metrics of what it started from."""
     data = revision["data"] or {"params": {}, "metrics": {}}
     files = data["metrics"] if state == "success" else {}
-    metrics = {k: v for file in files.values() for k, v in (file.get("data") or {}).items()}
-    params = (file.get("data") or {} for file in data["params"].values())
-    return Row(name, state, {k: v for file in params for k, v in flatten(file)}, metrics)
+    return Row(name, state, gathered(data["params"]), gathered(files))
 
 
-def flatten(params: Values) -> Iterator[tuple[str, Any]]:
-    """Parameters as `section.name` and value."""
-    for section, content in params.items():
-        for name, value in content.items():
-            yield f"{section}.{name}", value
+def gathered(files: Values) -> Values:
+    """All values of some files by their names; a file that cannot be read has none."""
+    return {k: v for file in files.values() for k, v in flatten(file.get("data") or {})}
+
+
+def flatten(content: Any, *sections: str) -> Iterator[tuple[str, Any]]:
+    """What is no mapping as `section.name` and value, however deep it lies."""
+    if not isinstance(content, Mapping):
+        yield ".".join(sections), content
+        return
+    for name, value in content.items():
+        yield from flatten(value, *sections, name)
 
 
 def unlike(workspace: Row, others: Sequence[Row]) -> list[str]:
@@ -97,25 +118,30 @@ def table(rows: Sequence[Row]) -> Table:
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), width=WIDTH)
     made.add_column("\nexperiment", overflow="fold", max_width=18)
     made.add_column("\nchanged", overflow="fold", ratio=1)
-    for name in COLUMNS:
+    for name in ANSWER:
         header = "\n".join(name.rpartition("_")[::2])
         made.add_column(header, justify="right", no_wrap=True)
     _, base, *_ = rows
     for row in rows:
         name = row.name if row.state == "success" else f"{row.name} ({row.state})"
-        outcome = (told(form, row.metrics.get(name)) for name, form in COLUMNS.items())
-        made.add_row(*map(Text, [name, "\n".join(changes(row, base)), *outcome]))
+        outcome = (told(of.form, row.metrics.get(metric)) for metric, of in ANSWER.items())
+        made.add_row(Text(name), Folded(list(changes(row, base))), *map(Text, outcome))
     return made
 
 
 def changes(row: Row, base: Row) -> Iterator[str]:
     """`name=value` of what differs from the commit, without the section where that is clear."""
     names = {**base.params, **row.params}
-    bare = Counter(name.partition(".")[2] for name in names)
+    bare = Counter(map(without_section, names))
     for name in names:
         if row.params.get(name) != base.params.get(name):
-            short = name.partition(".")[2]
+            short = without_section(name)
             yield f"{short if bare[short] == 1 else name}={told('{}', row.params.get(name))}"
+
+
+def without_section(name: str) -> str:
+    """`sigma_max` of `sweep.sigma_max`; a name of the top level is its own."""
+    return name.partition(".")[2] or name
 
 
 def told(form: str, value: Any) -> str:

@@ -8,8 +8,9 @@ if __name__ == "__main__":
     enter("stages.report")
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from stages.analysis.answer import answer
 from stages.analysis.baselines import Baseline
 from stages.analysis.evidence import (
     movement,
@@ -49,17 +50,6 @@ def main() -> None:
     write_json(METRICS / "answer.json", answer(results.summary))
 
 
-def answer(summary: Mapping[str, float]) -> dict[str, float]:
-    """What the sweep answers, under names short enough for columns; `window` is in decades."""
-    return {
-        "best_sigma": summary["best_sigma"],
-        "accuracy": summary["best_accuracy"],
-        "window": summary["window_decades"],
-        "at_chance": summary["trials_at_chance"],
-        "diverged": summary["trials_diverged"],
-    }
-
-
 def refuse_another_sweep(results: Results, named: Sequence[Baseline], params: Params) -> None:
     """Raise InputError unless all metrics are of the sweep that `params` asks for."""
     asked = [(sigma, params.sweep.replicates) for sigma in sweep_sigmas(params)]
@@ -80,8 +70,8 @@ def read_evidence(results: Results, named: Sequence[Baseline]) -> list[str]:
     with readable(METRICS / "theory.json") as path:
         errors = json.loads(path.read_text())
     return [
-        *named_initialisers(named, results.best),
-        *vanishing_and_exploding(results.points, results.best, probes),
+        *named_initialisers(named, results),
+        *vanishing_and_exploding(results, probes),
         *movement(results.points, probes),
         *theory(errors),
     ]

@@ -1,10 +1,8 @@
 """Every figure and the report of sweeps at the edges of what params.yaml allows."""
 
 import re
-import subprocess
-import sys
 import warnings
-from contextlib import chdir
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,18 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from stages import aggregate, report, train
+from stages.analysis.tables import METRICS, read_points
+from stages.figures.regimes import regimes
 from stages.figures.style import house_style
 from stages.plot import figures
-from tests.conftest import run_stage, stage_environment, write_params
+from studies.depth import plot as depth
+from studies.depth.params import read_params
+from studies.sgd import plot as sgd
+from tests.conftest import REPOSITORY, write_params
+
+SPACE = 3
+"""Pixels, of 960, between a number below an axis and the edge of the page."""
 
 Case = dict[str, dict[str, Any]]
 
@@ -30,20 +37,21 @@ LONE_SIGMA: Case = {
 }
 UNTRAINED: Case = {
     "sweep": {"num_points": 3, "sigma_min": 0.5, "sigma_max": 10.0},
-    "train": {"lr": 5e-324},
+    "train": {"epochs": 1, "lr": 1e-300},
 }
 TWELVE_LAYERS: Case = {
     "model": {"hidden": [16] * 12},
-    "sweep": {"num_points": 3, "sigma_min": 0.05, "sigma_max": 0.5, "replicates": 2},
+    "sweep": {"num_points": 2, "sigma_min": 0.05, "sigma_max": 0.5, "replicates": 2},
     "train": {"epochs": 1},
 }
 HUNDRED_LAYERS_OF_ALL_SCALES: Case = {
     "model": {"hidden": [4] * 100},
-    "sweep": {"num_points": 9, "sigma_min": 1e-30, "sigma_max": 1e6},
+    "sweep": {"num_points": 5, "sigma_min": 1e-30, "sigma_max": 1e6},
     "train": {"epochs": 1},
 }
 NEIGHBOURS: Case = {
     "sweep": {"num_points": 13, "sigma_min": 0.05, "sigma_max": 0.050003, "initializers": []},
+    "train": {"epochs": 1},
 }
 CASES = {
     "all diverged": DIVERGED,
@@ -56,37 +64,45 @@ CASES = {
 
 
 @pytest.fixture(params=CASES)
-def extreme(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, Path]:
-    """An extreme by its name, trained and reported; a warning of a later stage is an error."""
-    write_params(workspace, **CASES[request.param])
-    run_stage(workspace, "train")
-    run_strictly(workspace, "aggregate")
-    run_strictly(workspace, "report")
-    return request.param, workspace
+def extreme(
+    request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """An extreme by its name; its workspace is the current folder, where it is trained and told.
 
-
-def run_strictly(workspace: Path, stage: str) -> None:
-    environment = {**stage_environment(), "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-m", f"stages.{stage}"]
-    run = subprocess.run(
-        command, cwd=workspace, env=environment, capture_output=True, text=True, check=False
-    )
-    assert (run.returncode, run.stderr) == (0, ""), stage
-
-
-def test_all_figures_are_drawn_and_the_report_is_true(extreme: tuple[str, Path]) -> None:
-    name, folder = extreme
-    with chdir(folder), house_style(), warnings.catch_warnings():
+    The doors are opened in this process: it imports torch once and its fork server goes on. A
+    warning of a stage is an error.
+    """
+    write_params(workspace, **CASES[request.param], runtime={"workers": 1})
+    monkeypatch.chdir(workspace)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    with house_style(), warnings.catch_warnings():
+        train.main(Path())
         warnings.simplefilter("error")
-        drawn = figures()
-        for figure in drawn.values():
-            figure.draw_without_rendering()
-            assert_readable(figure)
-    assert_sensible((folder / "metrics" / "report.md").read_text(encoding="utf-8"), name)
+        aggregate.main(Path())
+        report.main()
+        yield request.param
+
+
+def test_all_figures_are_drawn_and_the_report_is_true(extreme: str) -> None:
+    for figure in figures().values():
+        assert_readable(figure)
+    assert_readable(regimes(2 * [("SGD", read_points())]))
+    assert_sensible(Path("metrics/report.md").read_text(encoding="utf-8"), extreme)
+
+
+def test_the_pictures_of_the_studies_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    sweeps = [(folder.name, read_points(folder / METRICS)) for folder in (sgd.ADAM, sgd.STUDY)]
+    params = read_params()
+    with house_style():
+        assert_readable(regimes(sweeps))
+        assert_readable(depth.trainability(depth.read_panels(params), params))
 
 
 def assert_readable(figure: Figure) -> None:
     """Nothing is cut, no labels of an axis touch, no two entries of a legend are the same."""
+    figure.draw_without_rendering()
     page = figure.bbox
     texts = [t for t in figure.findobj(Text) if isinstance(t, Text) and t.get_text().strip()]
     ticks = {
@@ -109,6 +125,7 @@ def assert_readable(figure: Figure) -> None:
             for tick in axes.xaxis.get_major_ticks()
             if low <= tick.get_loc() <= high and tick.label1.get_visible()
         ]
+        assert all(page.x0 + SPACE <= box.x0 and box.x1 <= page.x1 - SPACE for box in boxes), axes
         assert not any(one.overlaps(other) for one, other in combinations(boxes, 2)), axes
     for legend in figure.legends:
         labels = [text.get_text() for text in legend.get_texts()]

@@ -30,7 +30,7 @@ from stages.core.params import Scheme
 from stages.core.records import EpochRecord, Record
 from stages.core.trial import NORMAL, Provenance
 from stages.figures import accuracy_vs_sigma, weight_histograms
-from stages.figures.regimes import regimes
+from stages.figures.regimes import regime_caption, regimes
 from stages.figures.style import SCHEMES, house_style
 from stages.figures.weight_histograms import Histogram, weights_caption
 from tests.conftest import REPOSITORY, fail_stage, probes_of, run_stage, write_evidence
@@ -339,6 +339,11 @@ def test_one_epoch_has_no_curve_of_the_first_epoch_and_no_name_for_it() -> None:
         figure = regimes([("Adam", accuracy_points(records, 1))])
     [legend] = figure.legends
     assert "test, after the first epoch" not in [text.get_text() for text in legend.get_texts()]
+
+
+def test_where_nothing_learned_on_average_regimes_say_so() -> None:
+    untrained = sweep(SIGMAS, lambda *_: 0.1, 1, frozenset())
+    assert regime_caption(accuracy_points(untrained, 1)) == [f"Learned at none of {len(SIGMAS)} σ."]
 
 
 @pytest.mark.parametrize(

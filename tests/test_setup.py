@@ -9,7 +9,11 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -130,6 +134,49 @@ def test_what_the_lock_names_is_installed_once_and_another_lock_again(installed:
     installed.lock("2.0")
     assert "built anew" not in installed.make()
     assert installed.version() == "2.0"
+
+
+@pytest.fixture
+def index(installed: Project) -> Iterator[str]:
+    """A package index with version 4.0 alone, by its URL with a password."""
+    wheels = installed.path / "wheels"
+    digest = write_wheel(wheels, "4.0")
+    wheel = "tiny-4.0-py3-none-any.whl"
+    page = installed.path / "index" / "simple" / "tiny"
+    page.mkdir(parents=True)
+    shutil.move(wheels / wheel, page)
+    (page / "index.html").write_text(f'<a href="{wheel}#sha256={digest}">{wheel}</a>')
+    lock = installed.path / "requirements.lock"
+    lock.write_text(f"tiny==4.0 --hash=sha256:{digest}\n")
+    serve = partial(SimpleHTTPRequestHandler, directory=str(installed.path / "index"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://user:secret@127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+    shutil.rmtree(installed.path / "index")
+
+
+@pytest.mark.parametrize("told_by", ["variable", "file"])
+def test_uv_asks_the_index_of_pip_and_nobody_reads_its_password(
+    installed: Project, index: str, told_by: str
+) -> None:
+    if not (installed.path / ".venv" / "bin" / "uv").exists():
+        pytest.skip("uv is not to be had here")
+    settings = installed.path / "pip.conf"
+    settings.write_text(f"[global]\nindex-url = {index}\n")
+    told = {"PIP_INDEX_URL": index} if told_by == "variable" else {"PIP_CONFIG_FILE": str(settings)}
+    local = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    inherited = {
+        name: value
+        for name, value in installed.environment.items()
+        if not name.startswith("UV_") and name not in ("PIP_INDEX_URL", "PIP_CONFIG_FILE")
+    }
+    project = Project(installed.path)
+    project.environment = {**inherited, **told, **local}
+    output = project.make()
+    assert project.version() == "4.0"
+    assert "by pip" not in output
+    assert "secret" not in output
 
 
 def test_a_package_of_another_digest_is_refused_and_the_next_run_starts_over(

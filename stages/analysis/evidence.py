@@ -5,6 +5,7 @@ from math import inf, isfinite, isnan, log10
 
 from stages.analysis.accuracy import Point, has_learned, learned, learned_well
 from stages.analysis.baselines import Baseline
+from stages.analysis.findings import Results
 from stages.analysis.noise import judge
 from stages.analysis.tables import Table, layer_curve
 from stages.analysis.wording import in_points, percent, sigma
@@ -18,16 +19,17 @@ FEW = 4
 """Layers of which each has its number in a sentence; of more only the extremes."""
 
 
-def named_initialisers(named: Sequence[Baseline], best: Point) -> list[str]:
-    """Each named initialiser against the best sigma."""
+def named_initialisers(named: Sequence[Baseline], results: Results) -> list[str]:
+    """Each named initialiser against the best sigma, where that has learned."""
+    best = results.best
     if not named:
         return []
-    if not has_learned(best):
+    if _incomparable(results):
         alone = [
             f"{baseline.initializer} ends at {percent(baseline.test_accuracy)}{_troubles(baseline)}"
             for baseline in named
         ]
-        return [f"**Named initialisers.** {'; '.join(alone)}."]
+        return [f"**Named initialisers.** {'; '.join(alone)}{_but_the_best(results)}."]
     clauses = [
         f"{baseline.initializer} reaches {percent(baseline.test_accuracy)}, "
         f"{_compared(baseline.difference)} "
@@ -45,17 +47,19 @@ def named_initialisers(named: Sequence[Baseline], best: Point) -> list[str]:
     return [f"**Named initialisers.** {against}: {'; '.join(clauses)}. Here {error}."]
 
 
-def vanishing_and_exploding(points: Sequence[Point], best: Point, probes: Table) -> list[str]:
+def vanishing_and_exploding(results: Results, probes: Table) -> list[str]:
     """How the first layer's gradient before training goes with sigma, and whether it mattered."""
+    points, best = results.points, results.best
     gradient = layer_curve(probes, "gradient_norm", layer=1, epoch=0)
     norm = dict(zip(gradient.sigma, gradient.mean, strict=True))
-    if not has_learned(best):
+    if _incomparable(results):
         starts = [
             f"{_starts(norm[end.sigma])} at {sigma(end)}"
             for end in dict.fromkeys((points[0], points[-1]))
         ]
         first = "**Gradients.** The gradient of the first layer's weights"
-        return [f"{first} {' and '.join(starts)}; no network learned."]
+        nothing = "; no network learned" if results.all_at_chance else _but_the_best(results)
+        return [f"{first} {' and '.join(starts)}{nothing}."]
     told = [
         _gradient(end, norm[end.sigma], best, norm[best.sigma])
         for end in (points[0], points[-1])
@@ -83,6 +87,19 @@ def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
         "**Theory.** From the first layer to the last, and on average over σ, the variance "
         f"recursion is off before training: {'; '.join(told)}."
     ]
+
+
+def _incomparable(results: Results) -> bool:
+    """Whether nothing is to be compared with the best: it is best by chance, as it was before."""
+    return results.all_at_chance or not has_learned(results.best)
+
+
+def _but_the_best(results: Results) -> str:
+    """Why nothing is compared with the best though some network learned."""
+    if results.all_at_chance:
+        return ""
+    best = results.best
+    return f"; the best, {sigma(best)}, did not learn, so that nothing is compared with it"
 
 
 def _theory_error(name: str, means: Sequence[float | None]) -> str:

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.analysis.accuracy import Point, best_window, has_learned
 from stages.analysis.findings import A_POINT
 from stages.analysis.wording import decades, percent, sigma
 from stages.figures.accuracy_vs_sigma import draw_chance, draw_curves
-from stages.figures.style import new_figure, panel_heading, scale_sigmas, title
+from stages.figures.style import legend_below, new_figure, panel_heading, scale_sigmas, title
 
 _ROOM = 6
 """Labelled ticks that fit below a panel."""
@@ -27,16 +26,16 @@ def regimes(sweeps: Sequence[tuple[str, Sequence[Point]]]) -> Figure:
         axes.set_xlabel("σ of the initial weights and biases (log scale)")
     panels[0].set_ylabel("accuracy (%)")
     panels[0].set_ylim(0, 102)
-    _legend(figure, panels)
+    legend_below(figure, panels, columns=2)
     title(figure, "Accuracy against the scale of initialisation, by optimiser", [])
     return figure
 
 
 def regime_caption(points: Sequence[Point]) -> list[str]:
-    """At how many sigmas networks learned, and where they came near the best."""
+    """At how many sigmas networks learned on average, and where they came near the best."""
     learned = sum(map(has_learned, points))
     if not learned:
-        return ["No network learned."]
+        return [f"Learned at none of {len(points)} σ."]
     best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
     near = (
         f"within {A_POINT} of it over {decades(window[0].sigma, window[-1].sigma)}"
@@ -47,10 +46,3 @@ def regime_caption(points: Sequence[Point]) -> list[str]:
         f"Learned at {learned} of {len(points)} σ.",
         f"Best {percent(best.test_accuracy)} at {sigma(best)}, {near}.",
     ]
-
-
-def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
-    """Name each kind of curve once, in whichever panel it is."""
-    legends = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels]
-    handles = {label: handle for legend in legends for handle, label in legend}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2)

@@ -96,7 +96,7 @@ def title(figure: Figure, text: str, sentences: Sequence[str]) -> None:
     figure.text(0.01, 1 - 0.06 / inches, text, weight="bold", fontsize=13, va="top")
     figure.text(0.01, 1 - 0.32 / inches, "\n".join(lines), color=GREY, linespacing=1.25, va="top")
     height = (0.4 + 0.18 * len(lines)) / inches
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - height))
+    figure.set_layout_engine("constrained", rect=(0, 0, 0.99, 1 - height))
 
 
 def heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:
@@ -125,6 +125,13 @@ def _head(
         linespacing=1.25,
         in_layout=False,  # the title reserves its height, and its width may reach past the axes
     )
+
+
+def legend_below(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
+    """Name each kind of curve once below all `panels`, in whichever of them it is."""
+    legends = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels]
+    handles = {label: handle for legend in legends for handle, label in legend}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns)
 
 
 def scale_sigmas(axis: XAxis | YAxis, sigmas: Iterable[float], room: int) -> None:

@@ -25,6 +25,7 @@ from stages.figures.style import (
     GREY,
     VERMILION,
     house_style,
+    legend_below,
     new_figure,
     panel_heading,
     save,
@@ -74,6 +75,13 @@ class Theory:
 def main() -> None:
     """Write trainability.png."""
     params = read_params()
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    with house_style():
+        save(trainability(read_panels(params), params), PLOTS / "trainability.png")
+
+
+def read_panels(params: Params) -> list[tuple[Grid, Theory]]:
+    """What was measured of each activation, and what theory says of it."""
     theories = {
         "tanh": Theory(
             f"tanh, σ_b² = {params.sigma_b2:g}",
@@ -82,10 +90,7 @@ def main() -> None:
         ),
         "relu": Theory("ReLU, σ_b = 0", RELU_CRITICAL_SIGMA_W2, relu_depth_scale),
     }
-    panels = [(read_grid(TABLE, activation), theories[activation]) for activation in theories]
-    PLOTS.mkdir(parents=True, exist_ok=True)
-    with house_style():
-        save(trainability(panels, params), PLOTS / "trainability.png")
+    return [(read_grid(TABLE, activation), theories[activation]) for activation in theories]
 
 
 def read_grid(path: Path, activation: str) -> Grid:
@@ -110,9 +115,7 @@ def trainability(panels: list[tuple[Grid, Theory]], params: Params) -> Figure:
         _draw_theory(axes, grid, theory)
     row[0].set_ylabel("hidden layers (log scale)")
     figure.colorbar(mesh, ax=row, label="test accuracy (%)", pad=0.01)
-    legends = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in row]
-    handles = {label: handle for legend in legends for handle, label in legend}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    legend_below(figure, row, columns=3)
     title(figure, "How deep a network can be trained", trainability_caption(panels, params))
     return figure
 

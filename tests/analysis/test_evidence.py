@@ -5,7 +5,7 @@ from math import nan
 import numpy as np
 import pytest
 
-from stages.analysis.accuracy import Point
+from stages.analysis.accuracy import has_learned
 from stages.analysis.baselines import Baseline
 from stages.analysis.evidence import (
     movement,
@@ -13,20 +13,22 @@ from stages.analysis.evidence import (
     theory,
     vanishing_and_exploding,
 )
+from stages.analysis.findings import Results
 from stages.analysis.noise import difference_error, judge
 from stages.analysis.tables import Table
 from tests.analysis.test_findings import record, results_of
 
+ORTHOGONAL = Baseline("orthogonal", 0.1, 0.1, 0.1, 0.1, 2, 2, 1.0, 0.0, 0.001, (0.1,))
 LEARNED, BEST, CHANCE = 0.9, 0.97, 0.1135
 
 
-def points(*accuracies: float) -> list[Point]:
+def sweep(*accuracies: float) -> Results:
     """Sigmas of 0.01, 0.1, ... with these accuracies."""
-    return list(results_of([record(10.0**i, [a]) for i, a in enumerate(accuracies, -2)]).points)
+    return results_of([record(10.0**i, [a]) for i, a in enumerate(accuracies, -2)])
 
 
 def probes(column: str, values: list[float], epoch: int = 0) -> Table:
-    """The first layer of the networks of `points`."""
+    """The first layer of the networks of `sweep`."""
     n = len(values)
     return {
         "sigma": np.array([10.0**i for i in range(-2, n - 2)]),
@@ -37,9 +39,7 @@ def probes(column: str, values: list[float], epoch: int = 0) -> Table:
 
 
 def gradients(accuracies: list[float], norms: list[float]) -> str:
-    sweep = points(*accuracies)
-    best = max(sweep, key=lambda point: point.test_accuracy)
-    return " ".join(vanishing_and_exploding(sweep, best, probes("gradient_norm", norms)))
+    return " ".join(vanishing_and_exploding(sweep(*accuracies), probes("gradient_norm", norms)))
 
 
 def test_less_than_a_decade_is_neither_vanishing_nor_exploding() -> None:
@@ -65,12 +65,12 @@ def test_gradients_that_are_zero_or_overflow_are_told(norm_of_best: float) -> No
 
 
 def test_movement_that_overflowed_is_no_number() -> None:
-    [told] = movement(points(LEARNED, BEST), probes("movement", [850.0, nan], epoch=3))
+    [told] = movement(sweep(LEARNED, BEST).points, probes("movement", [850.0, nan], epoch=3))
     assert "by 850 times their initial norm at σ = 0.01 and further than numbers reach" in told
 
 
 def test_weights_that_training_left_alone_moved_not_at_all() -> None:
-    [told] = movement(points(CHANCE), probes("movement", [0.0], epoch=3))
+    [told] = movement(sweep(CHANCE).points, probes("movement", [0.0], epoch=3))
     assert told.endswith("Training moved the first layer's weights not at all at σ = 0.01.")
 
 
@@ -81,15 +81,41 @@ def test_equal_gradients_are_neither_above_nor_below() -> None:
 
 
 def test_where_no_network_learned_nothing_is_compared_with_a_best() -> None:
-    untrained = [record(10.0**i, [0.14], untrained=0.14) for i in (0, 1)]
-    sweep = list(results_of(untrained).points)
-    table = {**probes("gradient_norm", [1.0, 100.0]), "sigma": np.array([1.0, 10.0])}
-    [told] = vanishing_and_exploding(sweep, sweep[0], table)
+    untrained = results_of([record(10.0**i, [0.14], untrained=0.14) for i in (0, 1)])
+    told = gradients_of_one_and_ten(untrained)
     assert told.endswith("starts at 1 at σ = 1 and starts at 1e+02 at σ = 10; no network learned.")
-    named = Baseline("orthogonal", 0.1, 0.1, 0.1, 0.1, 2, 2, 1.0, 0.0, 0.001, (0.1,))
-    [told] = named_initialisers([named], sweep[0])
+    [told] = named_initialisers([ORTHOGONAL], untrained)
     assert told.endswith("orthogonal ends at 10.00 %, which is no learning, 2 of 2 diverged.")
     assert "best" not in told
+
+
+@pytest.mark.parametrize("second", [0.14, 0.125], ids=["alike", "one of two learned"])
+def test_where_only_the_best_did_not_learn_no_sentence_says_that_none_did(second: float) -> None:
+    courses = [(1, 0.135, 0.104), (10, 0.14, 0.14)]
+    records = [record(sigma, [end], 0, untrained=start) for sigma, end, start in courses]
+    records += [
+        record(1, [0.135], 1, untrained=0.104),
+        record(10, [0.14], 1, untrained=second),
+    ]
+    results = results_of(records)
+    assert results.best.sigma == 10
+    told = [gradients_of_one_and_ten(results), *named_initialisers([ORTHOGONAL], results)]
+    for sentence in told:
+        assert "the best, σ = 10, did not learn, so that nothing is compared with it." in sentence
+        assert "no network learned" not in sentence
+
+
+def test_replicates_that_learn_only_on_average_are_no_network_that_learned() -> None:
+    records = [record(1, [0.14], 0, untrained=0.14), record(1, [0.121], 1, untrained=0.05)]
+    results = results_of([*records, record(10, [0.1], 0), record(10, [0.1], 1)])
+    assert has_learned(results.best)
+    assert gradients_of_one_and_ten(results).endswith("no network learned.")
+
+
+def gradients_of_one_and_ten(results: Results) -> str:
+    table = {**probes("gradient_norm", [1.0, 100.0]), "sigma": np.array([1.0, 10.0])}
+    [told] = vanishing_and_exploding(results, table)
+    return told
 
 
 @pytest.mark.parametrize(

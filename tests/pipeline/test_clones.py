@@ -5,11 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import HANGS_AFTER, wait_until
 from tests.pipeline.conftest import Clone
 
 CLEAN = "Data and pipelines are up to date."
@@ -73,20 +73,24 @@ def test_status_is_clean_after_repro_where_no_study_ran_and_numbers_differ(forei
     assert foreign.dvc("status").strip() == CLEAN
 
 
-def test_after_an_aborted_experiment_two_commands_bring_everything_back(foreign: Clone) -> None:
+def test_after_an_aborted_experiment_two_commands_bring_everything_back(
+    foreign: Clone, tmp_path: Path
+) -> None:
     before = {*dirt(foreign), EFFORT}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "exp", "run", "-S", "train.epochs=100"],
-        cwd=foreign.path,
-        env=foreign.environment,
-        start_new_session=True,
-    )
-    while (foreign.path / "data" / "models").exists():
-        assert process.poll() is None
-        time.sleep(0.1)
-    time.sleep(2)
+    log = tmp_path / "log"
+    with log.open("w") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dvc", "exp", "run", "-S", "train.epochs=100"],
+            cwd=foreign.path,
+            env=foreign.environment,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    wait_until(lambda: "3 to train" in log.read_text() or process.poll() is not None)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait() != 0
+    assert process.wait(HANGS_AFTER) != 0
+    assert "3 to train" in log.read_text()
     assert not (foreign.path / "data" / "models").exists()
     foreign.run("git", "restore", "params.yaml")
     assert "Stage 'train' is cached" in foreign.dvc("repro")

@@ -138,9 +138,20 @@ def test_compare_tells_of_an_experiment_that_waits_or_failed_no_number(committed
     assert '"rev": "bad"' not in page
 
 
-def test_compare_without_experiments_says_how_to_make_one(committed: Clone) -> None:
+def test_compare_tells_any_parameter_and_without_experiments_how_to_make_one(
+    committed: Clone,
+) -> None:
     committed.run("git", "commit", "-q", "--allow-empty", "-m", "another commit")
     committed.dvc("exp", "remove", "--queue")
+    names = "[kaiming_normal, orthogonal, pytorch_default, xavier_normal]"
+    committed.set_params(f"sweep.initializers={names}")
+    with (committed.path / "params.yaml").open("a") as params:
+        params.write("note: 1\nmine: {deep: {down: [2, 3]}}\n")
     output = compare(committed)
+    row = row_of("workspace", output)
+    below = output.partition(row)[2].splitlines()[1:]
+    folded = ["[kaiming_normal,", "orthogonal,", "pytorch_default,", "xavier_normal]"]
+    assert all(any(word in line for line in below) for word in folded)
+    assert {"note=1", "deep.down=[2,3]"} <= {line.strip() for line in below}
     assert "dvc exp run --name" in output
     assert "index.html" not in output

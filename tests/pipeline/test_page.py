@@ -1,7 +1,7 @@
 """The page of `dvc plots` in a real browser without network: each chart draws all of its CSV file.
 
-Three real experiments of different ranges, `dvc plots show` and `dvc plots diff`, and an installed
-Chromium. The screenshots stay in pytest's temporary folder.
+Three real experiments of different ranges on little data, `dvc plots show` and `dvc plots diff`,
+and an installed Chromium. The screenshots stay in pytest's temporary folder.
 """
 
 import csv
@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from stages.core.dataset import Dataset, read_dataset
+from tests.conftest import write_data
 from tests.pipeline.conftest import Clone, make_clone
 
 EXPERIMENTS = {
@@ -28,7 +30,7 @@ EXPERIMENTS = {
 }
 """The smallest and the largest sigma of each, and its replicates; git allows such a name."""
 
-EPOCHS = 2
+EPOCHS, IMAGES = 2, 2_000
 PICTURES = [
     "accuracy_vs_sigma.png",
     "before_after.png",
@@ -153,7 +155,18 @@ class Opened:
 def installed(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clone:
     clone = make_clone(tmp_path_factory.mktemp("clone"), mnist_dir)
     install_page(clone)
+    take_little_data(clone, mnist_dir)
     return clone
+
+
+def take_little_data(clone: Clone, mnist_dir: Path) -> None:
+    """Commit the first images of MNIST as what download wrote, so that it does not run."""
+    mnist = read_dataset(mnist_dir)
+    first = [getattr(mnist, field.name)[:IMAGES] for field in fields(Dataset)]
+    write_data(clone.path, Dataset(*first))
+    clone.dvc("repro", "check")
+    clone.dvc("commit", "--force", "download")
+    clone.run("git", "commit", "-qam", "little data")
 
 
 def install_page(clone: Clone) -> None:
@@ -168,7 +181,7 @@ def experiments(installed: Clone) -> dict[str, Metrics]:
         sweep = {"sigma_min": low, "sigma_max": high, "replicates": replicates, "num_points": "3"}
         settings = [f"sweep.{key}={value}" for key, value in sweep.items()]
         named = "[xavier_normal,orthogonal]" if name == "middle" else "[]"
-        settings += [f"train.epochs={EPOCHS}", f"sweep.initializers={named}"]
+        settings += [f"train.epochs={EPOCHS}", f"sweep.initializers={named}", "runtime.workers=1"]
         overrides = [f"-S{setting}" for setting in settings]
         installed.dvc("exp", "run", "--name", name, *overrides)
         results[name] = read_metrics(installed)
