@@ -107,7 +107,7 @@ def test_a_refused_experiment_costs_nothing_but_a_line_of_params(
 ) -> None:
     output = pulled.dvc("exp", "run", "-S", mistake, "-S", "runtime.workers=many", succeeds=False)
     assert f"params.yaml: {mistake.partition('=')[0]} = " in output
-    assert "params.yaml: runtime.workers = 'many'" in output
+    assert 'params.yaml: runtime.workers = "many"' in output
     assert dirt(pulled) == [" M params.yaml"]
     pulled.run("git", "restore", "params.yaml")
     assert pulled.dvc("status").strip() == CLEAN
