@@ -1,7 +1,6 @@
 """Every figure and the report of sweeps at the edges of what params.yaml allows."""
 
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from itertools import combinations
@@ -20,7 +19,7 @@ from stages.plot import figures
 from studies.depth import plot as depth
 from studies.depth.params import read_params
 from studies.sgd import plot as sgd
-from tests.conftest import REPOSITORY, write_params
+from tests.conftest import REPOSITORY, open_doors, write_params
 
 SPACE = 3
 """Pixels, of 960, between a number below an axis and the edge of the page."""
@@ -65,20 +64,13 @@ CASES = {
 
 
 @pytest.fixture(params=CASES)
-def extreme(
-    request: pytest.FixtureRequest, workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
+def extreme(request: pytest.FixtureRequest, workspace: Path) -> Iterator[str]:
     """An extreme by its name; its workspace is the current folder, where it is trained and told.
 
-    The doors are opened in this process: it imports torch once and its fork server goes on. A
-    warning of a stage is an error.
+    A warning of a stage is an error.
     """
     write_params(workspace, **CASES[request.param], runtime={"workers": 1})
-    monkeypatch.chdir(workspace)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setenv("PYTHONWARNINGS", "error")
-    monkeypatch.setattr(sys, "argv", ["a door"])
-    with house_style(), warnings.catch_warnings():
+    with open_doors(workspace), house_style(), warnings.catch_warnings():
         train.main()
         warnings.simplefilter("error")
         aggregate.main()
