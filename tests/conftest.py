@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,19 @@ def stage_environment() -> dict[str, str]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     environment.pop("DVC_ROOT", None)
     return environment
+
+
+@contextmanager
+def open_doors(folder: Path) -> Iterator[None]:
+    """Inside, main() of a stage works in `folder`, as if its process had been started there.
+
+    For tests of what comes after: this process imports torch once, and its fork server goes on.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("DVC_ROOT", raising=False)
+        patch.setenv("PYTHONWARNINGS", "error")  # train sets a default where there is none
+        yield
 
 
 def start_stage(workspace: Path, stage: str) -> subprocess.Popen[str]:
