@@ -198,7 +198,7 @@ def test_its_pictures_are_those_that_the_plot_stage_makes(tmp_path: Path) -> Non
     report = reported(write_sweep(tmp_path, PEAK))
     pictures = re.findall(r"!\[.+\]\((.+)\)", report)
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
-    made = {path for output in stages["plot"]["outs"] for path in output}
+    made = {path for output in stages["plot"]["plots"] for path in output}
     assert len(pictures) == 4
     assert {os.path.normpath(f"metrics/{picture}") for picture in pictures} <= made
 

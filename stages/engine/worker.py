@@ -47,5 +47,4 @@ def train(trials: Sequence[Trial], starts: Sequence[dict[str, bytes]]) -> list[d
             [TrialResult.from_files(*pair) for pair in zip(trials, starts, strict=False)],
             on_epoch=lambda: _worker.epochs_ended(len(trials)),
         )
-        torch.set_flush_denormal(False)  # with it, JSON would have the smallest numbers as 0
         return [result.to_files(_worker.provenance) for result in results]
