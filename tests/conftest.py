@@ -217,6 +217,13 @@ def start_stage(workspace: Path, stage: str) -> subprocess.Popen[str]:
     )
 
 
+def replace_in(path: Path, old: str, new: str) -> None:
+    """Edit a file as a user does."""
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new, 1))
+
+
 def fail_stage(workspace: Path, stage: str) -> str:
     """Run a stage that must end with exit code 1 and one line on stderr; that line."""
     process = start_stage(workspace, stage)

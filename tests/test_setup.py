@@ -20,6 +20,8 @@ import pytest
 from tests.conftest import REPOSITORY
 
 PYTHON = getattr(sys, "_base_executable", sys.executable)
+OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+"""What the make that runs the tests would tell the one that is tested."""
 
 
 class Project:
@@ -28,7 +30,7 @@ class Project:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.environment = {
-            **{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
+            **{n: v for n, v in os.environ.items() if n not in ("VIRTUAL_ENV", *OF_MAKE)},
             "PIP_RETRIES": "0",
         }
 

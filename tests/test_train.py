@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -22,6 +23,7 @@ import pytest
 from torch.backends import mkl
 
 from benchmarks.isolate import proportional_size
+from stages.core.dataset import Dataset
 from stages.core.trial import Provenance
 from stages.engine.device import available_cores
 from stages.process.pace import following
@@ -29,10 +31,12 @@ from tests.conftest import (
     HANGS_AFTER,
     REPOSITORY,
     fail_stage,
+    replace_in,
     run_stage,
     stage_environment,
     start_stage,
     wait_until,
+    write_data,
     write_params,
 )
 
@@ -66,6 +70,36 @@ def test_denser_sweep_trains_only_the_new_sigmas(workspace: Path) -> None:
     output, _ = train(workspace)
     assert "3 trials: 3 reused, 0 to train" in output
     assert models(workspace) == coarse
+
+
+@pytest.fixture(scope="module")
+def own_code(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+    """A folder with code of its own, which has trained its sweep."""
+    folder = write_data(tmp_path_factory.mktemp("own"), small_dataset)
+    shutil.copytree(REPOSITORY / "stages", folder / "stages")
+    train(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("engine/trainer.py", "_EVALUATION_BATCH = 512", "_EVALUATION_BATCH = 256"),
+        ("core/initializers.py", "sqrt(5)", "sqrt(6)"),
+        ("core/seeding.py", "parameters", "noise of parameters"),
+        ("core/dataset.py", "0.1307", "0.1308"),
+        ("core/network.py", "ALIGNMENT = 16", "ALIGNMENT = 32"),
+    ],
+)
+def test_other_training_code_retrains_everything(
+    own_code: Path, module: str, old: str, new: str
+) -> None:
+    before = models(own_code)
+    replace_in(own_code / "stages" / module, old, new)
+    assert "3 trials: 0 reused, 3 to train" in train(own_code)[0]
+    replace_in(own_code / "stages" / module, new, old)
+    assert "3 trials: 3 reused, 0 to train" in train(own_code)[0]
+    assert models(own_code) == before
 
 
 def test_bits_do_not_depend_on_workers_neighbours_or_cache(workspace: Path) -> None:

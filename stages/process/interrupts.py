@@ -32,6 +32,9 @@ def end(line: str, code: int) -> NoReturn:
     _forget_what_waits()
     for stop in _STOPS:
         signal.signal(stop, signal.SIG_IGN)
+    if multiprocessing := sys.modules.get("multiprocessing"):
+        for child in multiprocessing.active_children():
+            child.kill()  # half started, it would complain of what goes with this process
     for folder in short_lived:
         shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(Exception):  # a signal may have come in the middle of another flush

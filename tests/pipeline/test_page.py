@@ -31,7 +31,7 @@ EXPERIMENTS = {
 }
 """The smallest and the largest sigma of each, and its replicates; git allows such a name."""
 
-EPOCHS, IMAGES = 2, 20_000
+EPOCHS, IMAGES = 2, 6_000
 PICTURES = [
     "accuracy_vs_sigma.png",
     "before_after.png",
@@ -524,8 +524,9 @@ def set_width(opened: Opened, width: int) -> None:
     opened.page.set_viewport_size({"width": width, "height": 900})
     opened.page.wait_for_function(
         """() => {
-          const now = [...document.querySelectorAll("svg.marks")].map(svg => svg.outerHTML).join();
-          const same = now === window.seen;
+          const charts = [...document.querySelectorAll("svg.marks")].map(svg => svg.outerHTML);
+          const now = charts.join();
+          const same = charts.length === 3 && now === window.seen;
           window.seen = now;
           return same;
         }""",
