@@ -27,7 +27,7 @@ test: install
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest -n 3
+	pytest -n 2
 
 bench: install-bench
 	python -m benchmarks

@@ -520,17 +520,14 @@ def test_the_page_is_no_wider_than_the_window_and_its_text_no_smaller(
 
 
 def set_width(opened: Opened, width: int) -> None:
-    """Resize the window and wait until no chart is drawn again."""
+    """Resize the window and wait until each chart is drawn for the place that it has now."""
     opened.page.set_viewport_size({"width": width, "height": 900})
     opened.page.wait_for_function(
         """() => {
-          const charts = [...document.querySelectorAll("svg.marks")].map(svg => svg.outerHTML);
-          const now = charts.join();
-          const same = charts.length === 3 && now === window.seen;
-          window.seen = now;
-          return same;
-        }""",
-        polling=200,
+          const places = [...document.querySelectorAll("[data-drawn]")];
+          return places.length === 3
+            && places.every(place => Number(place.dataset.drawn) === place.clientWidth);
+        }"""
     )
 
 
