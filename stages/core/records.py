@@ -138,7 +138,7 @@ def verify_result(files: Mapping[str, bytes], trial: Trial) -> Record:
         if parse_trial(files[RECORD]) != trial:
             raise ValueError("is of another trial")
         record = parse_record(files[RECORD])
-        moments = list(range(trial.epochs + 1))
+        moments = list(range(trial.epochs + bool(trial.extra_steps) + 1))
         layers = {len(probe.layers) for probe in record.probes}
         if (
             [epoch.epoch for epoch in record.history] != moments[1:]

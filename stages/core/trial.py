@@ -33,6 +33,9 @@ class Trial:
     epochs: int
     seed: int
     replicate: int
+    activation: str = "relu"
+    adam_epsilon: float = 1e-8
+    extra_steps: int = 0  # of one more epoch, after which training stops
 
     @property
     def name(self) -> str:

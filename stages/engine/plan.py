@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from stages.core.trial import Trial
-from stages.engine.networks import CUDA_NETWORKS
+from stages.engine.batched.networks import CUDA_NETWORKS
 
 LARGEST_GROUP = {"cpu": 4, "cuda": CUDA_NETWORKS}
 """CPU, measured: fewer networks share too little overhead; the state of more, 1.6 MB each, outgrows

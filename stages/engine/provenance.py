@@ -8,15 +8,25 @@ from types import ModuleType
 
 import torch
 
-from stages.core import dataset, initializers, network, seeding, tensors
+from stages.core import activations, dataset, initializers, seeding, tensors
 from stages.core.trial import Provenance
-from stages.engine import batches, black_pixels, cuda, networks, optimizers, probe, trainer
+from stages.engine.batched import (
+    batches,
+    black_pixels,
+    cuda,
+    images,
+    layout,
+    networks,
+    optimizers,
+    probe,
+    trainer,
+)
 from stages.engine.device import device_model
 from stages.engine.rehearsal import rehearse
 
 _COMPUTE_A_TRIAL = (
-    *(dataset, initializers, network, seeding, tensors),
-    *(batches, black_pixels, cuda, networks, optimizers, probe, trainer),
+    *(activations, dataset, initializers, seeding, tensors),
+    *(batches, black_pixels, cuda, images, layout, networks, optimizers, probe, trainer),
 )
 
 

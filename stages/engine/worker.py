@@ -11,9 +11,9 @@ import torch
 
 from stages.core.dataset import Dataset
 from stages.core.trial import Provenance, Trial
+from stages.engine.batched.trainer import train_group
 from stages.engine.memory import enough_memory
 from stages.engine.results import TrialResult
-from stages.engine.trainer import train_group
 
 
 @dataclass(frozen=True)
