@@ -21,7 +21,8 @@ from stages.analysis.rows import baseline_row
 from stages.analysis.tables import write_csv, write_json
 from stages.core.dataset import Dataset, is_complete
 from stages.core.records import LayerRecord, ProbeRecord, Record
-from stages.core.trial import Trial
+from stages.core.networks import Perceptron
+from stages.core.trial import NORMAL, Start, Trial
 from stages.process.sums import sha256, write_sums
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -90,13 +91,15 @@ def small_dataset() -> Dataset:
 def trial() -> Trial:
     """The experiment in small: a last batch that is short, two epochs."""
     return Trial(
-        sizes=(784, 128, 64, 10),
-        initializer="normal",
-        sigma=0.05,
+        network=Perceptron((784, 128, 64, 10), "relu"),
+        data="da7a",
+        start=Start(NORMAL, 0.05),
         optimizer="adam",
         learning_rate=1e-3,
+        adam_epsilon=1e-8,
         batch_size=64,
         epochs=2,
+        extra_steps=0,
         seed=0,
         replicate=0,
     )

@@ -218,7 +218,7 @@ class Sweep(_Section):
 
     @field_validator("initializers")
     @classmethod
-    def _schemes_differ(cls, initializers: tuple[Scheme, ...]) -> tuple[Scheme, ...]:
+    def _schemes_differ(cls, initializers: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(initializers)) < len(initializers):
             raise ValueError("must not name a scheme twice")
         return initializers
