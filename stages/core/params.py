@@ -3,7 +3,7 @@
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -294,6 +294,15 @@ def overridden(content: Mapping[str, Any], overrides: Overrides) -> dict[str, An
     sections = {name: section for name, section in content.items() if name != "variants"}
     changed = {name: {**sections.get(name, {}), **values} for name, values in overrides.items()}
     return {**sections, **changed}
+
+
+def flatten(content: Any, *sections: str) -> Iterator[tuple[str, Any]]:
+    """What is no mapping as `section.name` and value, however deep it lies."""
+    if not isinstance(content, Mapping) or not content:
+        yield ".".join(sections), content
+        return
+    for name, value in content.items():
+        yield from flatten(value, *sections, name)
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:

@@ -86,7 +86,7 @@ def test_what_was_stored_is_found(cache: TrialCache, trial: Trial) -> None:
     assert cache.find(trial) is None
     cache.store(trial, files_of(trial))
     assert cache.find(trial) == files_of(trial)
-    assert cache.find(replace(trial, sigma=0.051)) is None
+    assert cache.find(replace(trial, start=Start(NORMAL, 0.051))) is None
 
 
 def test_training_can_begin_at_the_longest_that_is_shorter(cache: TrialCache, trial: Trial) -> None:
@@ -228,7 +228,12 @@ def test_something_else_in_the_place_of_an_entry_is_damage(
     assert_reported_and_replaced(cache, trial, capsys)
 
 
-OTHERS: list[dict[str, Any]] = [{"seed": 1}, {"start": Start(NORMAL, 0.051)}, {"epochs": 3}, {"optimizer": "sgd"}]
+OTHERS: list[dict[str, Any]] = [
+    {"seed": 1},
+    {"start": Start(NORMAL, 0.051)},
+    {"epochs": 3},
+    {"optimizer": "sgd"},
+]
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=str)

@@ -92,7 +92,11 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
         ("runtime.scheduler", "tcp://10.0.0.1:65536", "must be null or the address"),
         ("runtime.scheduler", "tcp://user:word@10.0.0.1:8786", "must be null or the address"),
         ("runtime.scheduler", "tcp:// 10.0.0.1:8786", "must be null or the address"),
-        ("train.learning_rate", 0.1, "not a parameter; there are data.name, data.path, model.network"),
+        (
+            "train.learning_rate",
+            0.1,
+            "not a parameter; there are data.name, data.path, model.network",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_key_value_and_what_is_allowed(
