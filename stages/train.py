@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stages.core.cache import TrialCache
-from stages.core.dataset import read_dataset
+from stages.core.dataset import RAW, read_dataset
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
@@ -33,7 +33,7 @@ from stages.process.pace import counted, following
 from stages.process.scratch import scratch_folder
 from stages.process.sums import sha256, write_sums
 
-RAW, MODELS, EFFORT = Path("data/raw"), Path("data/models"), Path("metrics/effort.json")
+MODELS, EFFORT = Path("data/models"), Path("metrics/effort.json")
 
 
 def main(folder: Path) -> None:
@@ -51,7 +51,7 @@ def main(folder: Path) -> None:
 
     trials = sweep_trials(params)
     began = time.monotonic()
-    dataset = read_dataset(RAW)
+    dataset = read_dataset(RAW / params.data.name)
     with open_pool(params.runtime, dataset) as pool:
         cache = TrialCache.of_checkout(pool.provenance)
         asked = following(trials, "looking into the trial cache", len(trials))

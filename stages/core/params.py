@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from stages.core.published import FOLDER, PUBLISHED
 from stages.core.strict_yaml import number
 from stages.core.validation import read_as
 from stages.process.door import InputError
@@ -78,6 +79,35 @@ Units = Annotated[Int, Field(ge=1, le=100_000)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _data_set(value: Any) -> Any:
+    if value not in (*PUBLISHED, FOLDER):
+        raise ValueError(f"must be {', '.join(PUBLISHED)} or {FOLDER}")
+    return value
+
+
+def _path(value: Any) -> Any:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise ValueError("must be null or the path of a folder")
+    return value
+
+
+class Data(_Section):
+    """The images that are told apart."""
+
+    name: Annotated[str, BeforeValidator(_data_set)]
+    path: Annotated[str | None, BeforeValidator(_path)]
+
+    @field_validator("path")
+    @classmethod
+    def _own_data_has_one(cls, path: str | None, info: ValidationInfo) -> str | None:
+        name = info.data.get("name")
+        if path is None and name == FOLDER:
+            raise ValueError("must be that of four IDX files, since data.name is folder")
+        if path is not None and name in PUBLISHED:
+            raise ValueError(f"must be null, since data.name is {name}")
+        return path
 
 
 class Model(_Section):
@@ -180,6 +210,7 @@ class Runtime(_Section):
 class Params(_Section):
     """All of params.yaml."""
 
+    data: Data
     model: Model
     train: Train
     sweep: Sweep

@@ -16,7 +16,9 @@ from pydantic import ValidationError
 
 from stages.core import strict_yaml
 from stages.core.cache import EPOCHS, SCRATCH, key_lock, scratch_places
+from stages.core.dataset import RAW
 from stages.core.params import PARAMS_FILE, Params
+from stages.core.published import FOLDER, PUBLISHED
 from stages.core.records import RECORD, parse_trial
 from stages.core.trial import Trial, sweep_trials
 from stages.process.door import InputError
@@ -36,7 +38,8 @@ _TELL_ALL_VERSIONS = (
 """Options of `git log`: a line for each change of a file, of which the fourth word is its blob."""
 
 _STUDIES = "studies/**/"
-_WRITTEN_TO = ("data", "data/raw", "metrics", "plots")
+_SETS = [str(RAW / name) for name in (*PUBLISHED, FOLDER)]
+_WRITTEN_TO = ("data", str(RAW), *_SETS, "metrics", "plots")
 """Folders of the experiment, and of a study, in which stages write."""
 
 
