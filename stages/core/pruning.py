@@ -16,9 +16,10 @@ from pydantic import ValidationError
 
 from stages.core import strict_yaml
 from stages.core.cache import LENGTH, SCRATCH, key_lock, scratch_places
-from stages.core.dataset import read_dataset
+from stages.core.dataset import RAW, read_dataset
 from stages.core.facts import FACTS, DataFacts, Facts
 from stages.core.params import PARAMS_FILE, Params
+from stages.core.published import FOLDER, PUBLISHED
 from stages.core.records import RECORD, parse_json, parse_trial
 from stages.core.trial import Trial, sweep_trials
 from stages.process.door import InputError
@@ -39,7 +40,8 @@ _MODELS = "data/models"
 _LARGEST_FACTS = 2**24
 """Bytes; a module of 1000 tensors has 100,000."""
 
-_WRITTEN_TO = ("data", "data/raw", "metrics", "plots")
+_SETS = [str(RAW / name) for name in (*PUBLISHED, FOLDER)]
+_WRITTEN_TO = ("data", str(RAW), *_SETS, "metrics", "plots")
 """Folders of the experiment, and of a study, in which stages write."""
 
 
