@@ -260,10 +260,10 @@ class Report(_Section):
 class Runtime(_Section):
     """On what it runs; no number depends on it."""
 
-    device: Literal["auto", "cpu", "cuda"]
-    workers: Literal["auto"] | Annotated[Int, Field(ge=1, le=1024)]
-    executor: Literal["local", "dask"]
-    scheduler: Annotated[str | None, BeforeValidator(_address)]
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Literal["auto"] | Annotated[Int, Field(ge=1, le=1024)] = "auto"
+    executor: Literal["local", "dask"] = "local"
+    scheduler: Annotated[str | None, BeforeValidator(_address)] = None
 
     @field_validator("scheduler")
     @classmethod
@@ -282,7 +282,7 @@ class Params(_Section):
     sweep: Sweep
     variants: Annotated[dict[str, Overrides], BeforeValidator(_variants)] = {}
     report: Report
-    runtime: Runtime
+    runtime: Runtime = Runtime()
 
     def sweeps(self) -> dict[str, "Params"]:
         """The sweep of each variant by its name; where none is listed, this one, named ""."""
