@@ -19,6 +19,7 @@ from stages.core.cache import EPOCHS, SCRATCH, key_lock, scratch_places
 from stages.core.dataset import RAW
 from stages.core.params import PARAMS_FILE, Params
 from stages.core.published import FOLDER, PUBLISHED
+from stages.core.raw import KEPT
 from stages.core.records import RECORD, parse_trial
 from stages.core.trial import Trial, sweep_trials
 from stages.process.door import InputError
@@ -70,9 +71,9 @@ def entries(root: Path) -> list[Entry]:
     return found
 
 
-def kept_by_studies(root: Path) -> list[Path]:
-    """What studies keep in the cache at `root` beside trials."""
-    return _matching(root, f"{_STORE_OF_DEPTH}/[!.]*")
+def kept_beside_trials(root: Path) -> list[Path]:
+    """What downloads and studies keep in the cache at `root`."""
+    return [path for name in (KEPT, _STORE_OF_DEPTH) for path in _matching(root, f"{name}/[!.]*")]
 
 
 def remove_entry(root: Path, entry: Entry) -> bool:
@@ -146,7 +147,7 @@ def _places(root: Path) -> Iterator[tuple[Path, str]]:
     """Where killed runs may leave something, and under which prefix."""
     yield from scratch_places(root)
     checkout = root.parents[1]
-    yield root / _STORE_OF_DEPTH, HIDDEN
+    yield from ((root / name, HIDDEN) for name in (KEPT, _STORE_OF_DEPTH))
     yield checkout / ".dvc", HIDDEN
     studies = {path.parent for path in _matching(checkout, f"{_STUDIES}{PARAMS_FILE}")}
     for folder in (checkout, *studies):
