@@ -14,8 +14,8 @@ import torch
 
 from stages.core.dataset import CLASSES, Dataset
 from stages.core.trial import NORMAL, Trial
+from stages.engine.batched.trainer import train_group
 from stages.engine.results import TrialResult
-from stages.engine.trainer import train_group
 
 _IMAGES = 80
 """A batch of 64 and a short one."""

@@ -29,7 +29,7 @@ from benchmarks.work import FULL, SMALL, Outcome, Plan
 from stages.core.dataset import Dataset
 from stages.core.params import read_params
 from stages.core.trial import NORMAL, Trial, sweep_trials
-from stages.engine.trainer import train_group
+from stages.engine.batched.trainer import train_group
 from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 
