@@ -23,7 +23,7 @@ from stages.core import strict_yaml
 from stages.core.activations import ACTIVATIONS
 from stages.core.networks import MOMENTS, PERCEPTRON
 from stages.core.published import FOLDER, PUBLISHED
-from stages.core.schemes import SCHEMES
+from stages.core.starts import SCHEMES
 from stages.core.strict_yaml import number
 from stages.core.validation import validated
 from stages.process.door import InputError
@@ -210,6 +210,12 @@ class Sweep(_Section):
     biases: Literal["sigma", "zero"] | Annotated[Float, Field(ge=0, le=1e6)] = "sigma"
     initializers: Annotated[tuple[SchemeName, ...], _list_such_as("[xavier_normal] or []")]
     keep_weights: Annotated[bool, Strict()] = True
+
+    @property
+    def bias_deviation(self) -> float | None:
+        """The standard deviation of biases; None: as the weights of their layer."""
+        named = {"sigma": None, "zero": 0.0}
+        return named[self.biases] if isinstance(self.biases, str) else self.biases
 
     @field_validator("replicates")
     @classmethod

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from stages.core.activations import ACTIVATIONS
 from stages.core.initializers import initial_parameters
+from stages.core.networks import Perceptron
 from stages.core.trial import Trial
 from stages.engine.batched.images import Images
 from stages.engine.batched.layout import Layer, Layout
@@ -34,9 +35,12 @@ class Networks:
     ) -> None:
         first, device = trials[0], images.train.device
         self.count = CUDA_NETWORKS if device.type == "cuda" else len(trials)
-        self.activation = ACTIVATIONS[first.activation]
-        self.layout = Layout((len(images.pixels.trained), *first.sizes[1:]))
-        self.initial = [_to(device, initial_parameters(trial)) for trial in trials]
+        network = _perceptron(first)
+        self.activation = ACTIVATIONS[network.activation]
+        self.layout = Layout((len(images.pixels.trained), *network.sizes[1:]))
+        self.initial = [
+            _to(device, initial_parameters(trial, images.first_inputs)) for trial in trials
+        ]
         self.scale = images.scale
         self._pixels = images.pixels
         self.parameters = self._pack(self.initial)
@@ -124,6 +128,12 @@ class Networks:
     def _shared(self, flat: Tensor) -> list[Named]:
         networks = self.layout.unpack(flat)[: len(self.initial)]
         return [{**named, _FIRST: self._pixels.share(named[_FIRST])} for named in networks]
+
+
+def _perceptron(trial: Trial) -> Perceptron:
+    if not isinstance(trial.network, Perceptron):
+        raise TypeError("only perceptrons are trained side by side")
+    return trial.network
 
 
 def _to(device: torch.device, named: Named) -> Named:

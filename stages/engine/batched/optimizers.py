@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from stages.core.tensors import MOMENTS
+from stages.core.networks import MOMENTS
 from stages.core.trial import Trial
 
 ADAM_BETAS = (0.9, 0.999)

@@ -75,7 +75,7 @@ def train_group(
         accuracy for _, accuracy in group.evaluate()[: len(trials)]
     ]
     probes = [] if starts else [group.probe.measure(epoch=0)]
-    for epoch in range(len(histories[0]) + 1, first.epochs + bool(first.extra_steps) + 1):
+    for epoch in range(len(histories[0]) + 1, first.records + 1):
         order = batch_order(len(images.train_labels), first.seed, first.replicate, epoch)
         if epoch > first.epochs:
             order = order[: first.extra_steps * first.batch_size]
