@@ -17,13 +17,6 @@ from numpy.typing import NDArray
 
 from stages.process.sums import VerifiedFolder
 
-# Of MNIST: what still reads these takes them from its Dataset instead, and they go.
-MEAN: Final = 0.1307
-STD: Final = 0.3081
-CLASSES: Final = 10
-CHANCE_ACCURACY: Final = 0.1135
-IMAGE_SHAPE: Final = (28, 28)
-
 RAW: Final = Path("data/raw")
 """Holds a folder for each data set, called as params.yaml calls it."""
 

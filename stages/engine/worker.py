@@ -16,8 +16,6 @@ from stages.core.records import RECORD
 from stages.core.trial import Provenance, Trial
 from stages.engine.batched.trainer import train_group
 from stages.engine.memory import enough_memory
-from stages.engine.modules import loading
-from stages.engine.modules.trainer import train_module
 from stages.engine.plan import epoch_work
 from stages.engine.provenance import survey
 from stages.engine.results import TrialResult
@@ -49,6 +47,7 @@ def set_up(
 
 def describe(path: str, data: str) -> Module:
     """The module FILE.py:CLASS, for the images of a data set."""
+    from stages.engine.modules import loading
     return loading.describe(path, _worker.datasets[data], _worker.modules)
 
 
@@ -79,6 +78,7 @@ def _trained(
         _worker.work_ended(work)
 
     if isinstance(trials[0].network, Module):
+        from stages.engine.modules.trainer import train_module
         [trial], start = trials, begun[0] if begun else None
         return [train_module(trial, dataset, device, start, on_epoch, _worker.modules)]
     return train_group(trials, dataset, device, begun, on_epoch)
