@@ -129,7 +129,7 @@ def parse_dataset(read: Callable[[str], bytes]) -> Dataset:
     flat = (images.reshape(-1, rows * columns) for images in (train_images, test_images))
     dataset = Dataset(next(flat), train_labels, next(flat), test_labels, (rows, columns))
     if dataset.std == 0:
-        raise DataError(TRAIN[0], "all pixels are alike, so there is nothing to learn from")
+        raise DataError(TRAIN[0], "pixels hardly differ, so there is nothing to learn from")
     return dataset
 
 
