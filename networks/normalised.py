@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 
 class Normalised(nn.Module):
+    """784-128-64-10."""
+
     def __init__(self, normalisation: Callable[[int], nn.Module]) -> None:
         super().__init__()
         self.layers = nn.Sequential(
@@ -21,7 +23,7 @@ class Normalised(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, 10) of images (B, 1, 28, 28)."""
+        """(B, 1, 28, 28) to logits (B, 10)."""
         return self.layers(images)
 
 

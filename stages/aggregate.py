@@ -30,14 +30,14 @@ from stages.analysis.rows import (
 )
 from stages.analysis.tables import METRICS, write_csv, write_json
 from stages.analysis.theory import predict_scales, reference_stds
-from stages.core.dataset import MEAN, STD, read_dataset
+from stages.core.dataset import RAW, read_dataset
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, PROBE_IMAGES, RECORD, WEIGHTS, Record, verify_result
 from stages.core.trial import NORMAL, Trial, sweep_trials
 from stages.process.pace import following
 from stages.process.sums import VerifiedFolder
 
-RAW, MODELS = Path("data/raw"), Path("data/models")
+MODELS = Path("data/models")
 BASELINE_COLUMNS = [field.name for field in fields(Baseline)]
 
 
@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
     metrics.mkdir(exist_ok=True)
     with threadpool_limits(1), ThreadPoolExecutor() as pool:
         # takes as long as all the rest
-        theory = pool.submit(write_theory, metrics, trials[0].sizes, sweep)
+        theory = pool.submit(write_theory, metrics, RAW / params.data.name, trials[0].sizes, sweep)
         write_json(metrics / "summary.json", summary)
         write_json(metrics / "provenance.json", provenance_rows(records))
         write_csv(metrics / "accuracy.csv", accuracy_rows(points, named))
@@ -102,12 +102,12 @@ def read_records(folder: Path, trials: Sequence[Trial]) -> list[Record]:
     return records
 
 
-def write_theory(metrics: Path, sizes: tuple[int, ...], sweep: Sequence[Record]) -> None:
+def write_theory(metrics: Path, raw: Path, sizes: tuple[int, ...], sweep: Sequence[Record]) -> None:
     """Write theory.csv, what is predicted before training, and theory.json, how far that is off."""
-    dataset = read_dataset(RAW)
+    dataset = read_dataset(raw)
     images = dataset.train_images[:PROBE_IMAGES].astype(np.float64)
     sigmas = sorted({record.sigma for record in sweep})
-    inputs = (images / 255 - MEAN) / STD
+    inputs = (images / 255 - dataset.mean) / dataset.std
     predicted = predict_scales(inputs, dataset.train_labels[:PROBE_IMAGES], sizes, sigmas)
     write_json(metrics / "theory.json", theory_errors(sweep, sigmas, predicted))
     rows = (

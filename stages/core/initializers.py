@@ -14,21 +14,22 @@ from torch.nn import init
 from torch.nn.functional import linear
 
 from stages.core.activations import ACTIVATIONS
-from stages.core.networks import Perceptron
+from stages.core.networks import Perceptron, Shapes
 from stages.core.seeding import parameter_generator
-from stages.core.starts import SCHEMES, Blank, Start, beside_layers, fan_in, owners
-from stages.core.tensors import Shapes
-from stages.core.trial import Trial
+from stages.core.schemes import SCHEMES, Blank, beside_layers, fan_in, owners
+from stages.core.trial import FAN_IN, Start, Trial
 
 Named = dict[str, Tensor]
 
 
-def initial_parameters(trial: Trial) -> Named:
-    """Named weights (out, in) and biases (out,) of a trial before training."""
+def initial_parameters(trial: Trial, images: Callable[[], Tensor]) -> Named:
+    """Weights (out, in) and biases (out,) of a trial's perceptron before training, by name.
+
+    `images` makes the first training images, normalised (B, pixels), where the scheme needs any.
+    """
+    assert isinstance(trial.network, Perceptron)
     generator = parameter_generator(trial.seed, trial.replicate)
-    network = Perceptron(trial.sizes, "relu")
-    blank = BlankPerceptron(network, generator, lambda: torch.zeros(1, trial.sizes[0]))
-    return drawn(Start(trial.initializer, trial.sigma), blank)
+    return drawn(trial.start, BlankPerceptron(trial.network, generator, images))
 
 
 def drawn(start: Start, blank: Blank) -> Named:
@@ -52,7 +53,7 @@ def _normal(start: Start, sigma: float, blank: Blank) -> Named:
         deviation, owner = sigma, name.rpartition(".")[0]
         if name not in blank.layers and start.biases is not None:
             deviation = start.biases
-        elif start.scale == "fan_in" and owner in weights:
+        elif start.scale == FAN_IN and owner in weights:
             of = shape if name in blank.layers else blank.shapes[weights[owner]]
             deviation = sigma / sqrt(fan_in(of))
         noise = torch.empty(shape).normal_(generator=blank.generator)

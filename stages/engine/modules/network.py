@@ -18,8 +18,7 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
 from stages.core.activations import ACTIVATIONS
-from stages.core.networks import Module
-from stages.core.tensors import Shapes
+from stages.core.networks import Module, Shapes
 from stages.engine.modules.blame import refusal
 from stages.engine.modules.layers import Signals, listening, signal_of
 from stages.engine.modules.loading import Source

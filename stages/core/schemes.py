@@ -1,15 +1,14 @@
-"""How parameters may start: N(0, sigma²), or one of the named schemes of this registry.
+"""The named schemes that parameters may start by: all that is anywhere said of them.
 
-A scheme turns a network without values into named tensors. What is said of it here is all that is
-said anywhere: `sweep.initializers` allows the names of `SCHEMES`. Torch loads only when one draws.
+A scheme turns a network without values into named tensors. `sweep.initializers` allows the names of
+`SCHEMES`, and reads them without torch: that loads when a scheme draws.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import isfinite, prod, sqrt
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from stages.core.tensors import Shapes
+from stages.core.networks import Shapes
 
 if TYPE_CHECKING:
     import torch
@@ -19,20 +18,7 @@ if TYPE_CHECKING:
     Fill = Callable[[Tensor, float, torch.Generator], object]
     """Writes one weight (out, in, *kernel) in place, given the gain of the activation."""
 
-NORMAL: Final = "normal"
-"""The start of the sweep: N(0, sigma²) on all trainable parameters."""
-
 _LSUV_TOLERANCE, _LSUV_ROUNDS = 0.1, 10
-
-
-@dataclass(frozen=True)
-class Start:
-    """How the parameters of a trial start; a named scheme has no sigma, and its own biases."""
-
-    initializer: str  # NORMAL, or one of SCHEMES
-    sigma: float | None = None
-    scale: Literal["sigma", "fan_in"] = "sigma"  # N(0, sigma²), or N(0, sigma² / fan_in)
-    biases: float | None = None  # None: as the weights of their layer; else their deviation
 
 
 class Blank(Protocol):
