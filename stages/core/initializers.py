@@ -15,8 +15,8 @@ from torch.nn.functional import linear
 
 from stages.core.activations import ACTIVATIONS
 from stages.core.networks import Perceptron, Shapes
-from stages.core.seeding import parameter_generator
 from stages.core.schemes import SCHEMES, Blank, beside_layers, fan_in, owners
+from stages.core.seeding import parameter_generator
 from stages.core.trial import FAN_IN, Start, Trial
 
 Named = dict[str, Tensor]

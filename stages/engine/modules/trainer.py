@@ -252,12 +252,12 @@ def _in_fastest_format(model: nn.Module, images: Tensor) -> nn.Module:
     """
     if images.is_cuda or not any(parameter.ndim == 4 for parameter in model.parameters()):
         return model
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)
     try:
         with undisturbed(model):
             model(images).sum().backward()
     except Exception:
-        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        model.to(memory_format=torch.contiguous_format)
     return model
 
 
