@@ -33,7 +33,8 @@ from stages.analysis.theory import predict_scales, reference_stds
 from stages.core.dataset import RAW, read_dataset
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import INITIAL, PROBE_IMAGES, RECORD, WEIGHTS, Record, verify_result
-from stages.core.trial import NORMAL, Trial, sweep_trials
+from stages.core.starts import NORMAL
+from stages.core.trial import Trial, sweep_trials
 from stages.process.pace import following
 from stages.process.sums import VerifiedFolder
 

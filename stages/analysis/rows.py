@@ -13,7 +13,7 @@ from stages.analysis.baselines import Baseline
 from stages.analysis.histograms import parameter_histogram
 from stages.analysis.mechanism import layer_changes, scaled_distribution, weight_std
 from stages.core.records import INITIAL, WEIGHTS, Record, read_parameters, read_weight_matrices
-from stages.core.trial import NORMAL
+from stages.core.starts import NORMAL
 
 
 def provenance_rows(records: Iterable[Record]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stages.analysis.accuracy import Point, sigma_labels
 from stages.analysis.baselines import Baseline
-from stages.core.trial import NORMAL
+from stages.core.starts import NORMAL
 from stages.process.door import InputError
 from stages.process.files import write_atomically
 

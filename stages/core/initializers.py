@@ -15,19 +15,20 @@ from torch.nn.functional import linear
 
 from stages.core.activations import ACTIVATIONS
 from stages.core.networks import Perceptron, Shapes
-from stages.core.schemes import SCHEMES, Blank, beside_layers, fan_in, owners
 from stages.core.seeding import parameter_generator
-from stages.core.trial import FAN_IN, Start, Trial
+from stages.core.starts import SCHEMES, Blank, Start, beside_layers, fan_in, owners
+from stages.core.trial import Trial
 
 Named = dict[str, Tensor]
 
 
 def initial_parameters(trial: Trial, images: Callable[[], Tensor]) -> Named:
-    """Weights (out, in) and biases (out,) of a trial's perceptron before training, by name.
+    """Named weights (out, in) and biases (out,) of a perceptron's trial before training.
 
-    `images` makes the first training images, normalised (B, pixels), where the scheme needs any.
+    `images` makes the first training images as networks read them (B, pixels).
     """
-    assert isinstance(trial.network, Perceptron)
+    if not isinstance(trial.network, Perceptron):
+        raise TypeError("no perceptron")
     generator = parameter_generator(trial.seed, trial.replicate)
     return drawn(trial.start, BlankPerceptron(trial.network, generator, images))
 
@@ -53,7 +54,7 @@ def _normal(start: Start, sigma: float, blank: Blank) -> Named:
         deviation, owner = sigma, name.rpartition(".")[0]
         if name not in blank.layers and start.biases is not None:
             deviation = start.biases
-        elif start.scale == FAN_IN and owner in weights:
+        elif start.scale == "fan_in" and owner in weights:
             of = shape if name in blank.layers else blank.shapes[weights[owner]]
             deviation = sigma / sqrt(fan_in(of))
         noise = torch.empty(shape).normal_(generator=blank.generator)

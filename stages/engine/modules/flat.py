@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from stages.core.network import aligned
+from stages.engine.batched.layout import aligned
 
 
 class Flat:

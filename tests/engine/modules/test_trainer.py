@@ -14,7 +14,8 @@ from torch.nn.functional import cross_entropy
 from stages.core.dataset import Dataset
 from stages.core.records import verify_result
 from stages.core.seeding import batch_order
-from stages.core.trial import Provenance, Start, Trial
+from stages.core.starts import Start
+from stages.core.trial import Provenance, Trial
 from stages.engine.modules.trainer import train_module
 from stages.engine.results import TrialResult
 from stages.process.door import InputError
@@ -305,7 +306,7 @@ def breaks(where: str) -> str:
     ("code", "told"),
     [
         (
-            breaks("assert len(x) < 64, 'too many'"),
+            breaks("assert len(x) != 64, 'too many'"),
             "AssertionError: too many; when it trains on 64",
         ),
         (breaks("assert len(x) != 50, 'of test'"), "of test; when it answers test images"),

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stages.core.tensors import parameter_shapes
+from stages.core.networks import Perceptron
 
 ALIGNMENT = 16
 """Floats in a cache line, and in an AVX-512 register.
 
-Matrix and optimiser kernels add in another order where a matrix starts or ends within a register.
-Every matrix of every network starts at a multiple of this many floats and is filled up with zeros
-to one, so that a network's bits do not depend on its place among others."""
+Matrix, activation and optimiser kernels compute otherwise where a matrix starts or ends within a
+register. Every matrix of every network starts at a multiple of this many floats and is filled up
+with zeros to one, so that a network's bits do not depend on its place among others."""
 
 
 def aligned(length: int) -> int:
@@ -37,9 +37,8 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class _Segment:
-    name: str
     shape: tuple[int, ...]
-    stored_shape: tuple[int, ...]  # `shape`, hidden units filled up
+    stored_shape: tuple[int, ...]  # `shape`, inputs and hidden units filled up
     start: int
 
     @property
@@ -51,36 +50,44 @@ class _Segment:
 class Layout:
     """The parameters of a perceptron with `sizes` units, inputs and outputs included.
 
-    The flat vector of K networks holds segment after segment (fc1.weight, fc1.bias, fc2.weight, …),
-    and in each segment network after network. Hidden layers are filled up with units whose weights
-    are zero; they pass nothing on, so their gradients are zero too and they stay as they are.
+    The flat vector of K networks holds segment after segment (all weights, then all biases), and in
+    each segment network after network. Inputs and hidden layers are filled up with units whose
+    weights are zero; they pass nothing on, so their gradients are zero too and they stay as they
+    are.
     """
 
     sizes: tuple[int, ...]
 
     @property
     def stored_sizes(self) -> tuple[int, ...]:
-        """`sizes` with hidden units filled up to a multiple of ALIGNMENT."""
-        inputs, *hidden, outputs = self.sizes
-        return (inputs, *map(aligned, hidden), outputs)
-
-    @property
-    def length(self) -> int:
-        """Floats that one network takes in the flat vector."""
-        return self._segments[-1].start + self._segments[-1].stored
+        """`sizes` with inputs and hidden units filled up to a multiple of ALIGNMENT."""
+        *below, outputs = self.sizes
+        return (*map(aligned, below), outputs)
 
     @cached_property
-    def _segments(self) -> list[_Segment]:
-        segments: list[_Segment] = []
-        shapes, stored = parameter_shapes(self.sizes), parameter_shapes(self.stored_sizes)
-        for name, shape in shapes.items():
-            start = segments[-1].start + segments[-1].stored if segments else 0
-            segments.append(_Segment(name, shape, stored[name], start))
-        return segments
+    def length(self) -> int:
+        """Floats that one network takes in the flat vector."""
+        return sum(segment.stored for segment in self._segments.values())
+
+    @cached_property
+    def weights_length(self) -> int:
+        """Floats that its weights take, which come first."""
+        return sum(s.stored for s in self._segments.values() if len(s.shape) == 2)
+
+    @cached_property
+    def _segments(self) -> dict[str, _Segment]:
+        shapes = Perceptron(self.sizes, "").shapes
+        stored = Perceptron(self.stored_sizes, "").shapes
+        segments: dict[str, _Segment] = {}
+        start = 0
+        for name in sorted(shapes, key=lambda name: len(shapes[name]), reverse=True):
+            segments[name] = _Segment(shapes[name], stored[name], start)
+            start += segments[name].stored
+        return {name: segments[name] for name in shapes}
 
     def layers(self, flat: Tensor) -> list[Layer]:
         """View the flat vector (K * length,) as layers; writing to a view writes to the vector."""
-        views = [self._view(flat, s) for s in self._segments]
+        views = [self._view(flat, s) for s in self._segments.values()]
         return [Layer(*pair) for pair in zip(views[::2], views[1::2], strict=True)]
 
     def pack(self, networks: Sequence[dict[str, Tensor]], count: int) -> Tensor:
@@ -89,14 +96,17 @@ class Layout:
         The first are `networks`, each a dict of named tensors, the others zeros.
         """
         flat = torch.zeros(count * self.length)
-        for s in self._segments:
+        for name, s in self._segments.items():
             for view, network in zip(self._view(flat, s), networks, strict=False):
-                view[tuple(map(slice, s.shape))] = network[s.name]
+                view[tuple(map(slice, s.shape))] = network[name]
         return flat
 
     def unpack(self, flat: Tensor) -> list[dict[str, Tensor]]:
         """The inverse of `pack`: copies of the named tensors of each network."""
-        views = {s.name: (self._view(flat, s), tuple(map(slice, s.shape))) for s in self._segments}
+        views = {
+            name: (self._view(flat, s), tuple(map(slice, s.shape)))
+            for name, s in self._segments.items()
+        }
         return [
             {name: view[k][part].clone() for name, (view, part) in views.items()}
             for k in range(flat.numel() // self.length)

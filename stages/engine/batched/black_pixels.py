@@ -1,6 +1,6 @@
 """Pixels that are black in every image, and the weights that therefore move as one.
 
-65 of MNIST's 784 pixels are black in all 70,000 images. The gradient of the loss with respect to a
+65 of MNIST's 784 pixels are black in all 70,000 images; Fashion-MNIST has none. The gradient of the loss with respect to a
 weight is its input times the gradient with respect to its unit: equal, at every step, for all
 weights from such pixels to one unit. An optimiser that moves each parameter by its own gradients
 alone moves them all alike, so it is enough to train one, the leader, and let the others follow:
@@ -17,10 +17,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from stages.core.dataset import MEAN, STD
-from stages.core.network import ALIGNMENT
-
-_BLACK = -MEAN / STD
+from stages.engine.batched.layout import aligned
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +29,10 @@ class Pixels:
 
     @classmethod
     def of(cls, *images: Tensor) -> "Pixels":
-        """Of images (N, pixels): so many followers that rows of weights keep their alignment."""
+        """Of images (N, pixels): so many followers that rows of weights need no filling up."""
         black = torch.stack([some.amax(0) for some in images]).amax(0) == 0
-        followers = max(int(black.sum()) - 1, 0) // ALIGNMENT * ALIGNMENT
+        fewest = len(black) - max(int(black.sum()) - 1, 0)
+        followers = max(len(black) - aligned(fewest), 0)
         order = black.argsort(stable=True)
         return cls(*order.split([len(order) - followers, followers]))
 
@@ -42,18 +40,13 @@ class Pixels:
         """The same on `device`."""
         return Pixels(self.trained.to(device), self.followers.to(device))
 
-    @property
-    def slope(self) -> float:
-        """What the followers add to a unit for each 1 that is added to its leader's weight."""
-        return len(self.followers) * _BLACK
-
     def offset(self, initial: Tensor) -> Tensor:
-        """What the followers would add to each unit (out,) if the leader's weight were zero.
+        """What followers of input 1 would add to each unit (out,) if the leader's weight were zero.
 
         `initial` are all weights (out, pixels) before training.
         """
         ahead = initial[:, self.followers].double() - initial[:, self.trained[-1:]]
-        return (ahead.sum(1) * _BLACK).float()
+        return ahead.sum(1)
 
     def follow(self, weights: Tensor, initial: Tensor) -> Tensor:
         """All weights (out, pixels), given those trained (out, T) and all before training."""

@@ -7,27 +7,25 @@ additions.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import ceil
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
-from stages.core.dataset import CLASSES, MEAN, STD, Dataset
+from stages.core.dataset import Dataset
 from stages.core.records import EpochRecord
 from stages.core.seeding import batch_order
 from stages.core.trial import Trial
-from stages.engine.batches import Batch, LearningBatch
-from stages.engine.black_pixels import Pixels
-from stages.engine.cuda import record_graph
-from stages.engine.networks import Networks
-from stages.engine.probe import Probe, probe_histories
+from stages.engine.batched.batches import Batch, LearningBatch
+from stages.engine.batched.cuda import record_graph
+from stages.engine.batched.images import Images
+from stages.engine.batched.networks import Networks
+from stages.engine.batched.probe import Probe, probe_histories
+from stages.engine.device import one_fast_thread
 from stages.engine.results import TrialResult
 
 _EVALUATION_BATCH = 512
@@ -38,22 +36,7 @@ Scores = list[tuple[float, float]]
 """Mean cross-entropy and accuracy of each network."""
 
 
-@contextmanager
-def _one_fast_thread() -> Iterator[None]:
-    """One thread a group (groups run side by side), and inside no denormal numbers.
-
-    With a small sigma Adam's moments become denormal, which triples the cost of its step. Outside
-    they are wanted: JSON would be written with 0 in place of the smallest learning rates.
-    """
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-
-
-@_one_fast_thread()
+@one_fast_thread()
 def train_group(
     trials: Sequence[Trial],
     dataset: Dataset,
@@ -63,8 +46,10 @@ def train_group(
 ) -> list[TrialResult]:
     """Train trials that differ in their start only; results come in the order of `trials`.
 
-    With `starts`, a shorter training of each trial, all of one length, it goes on from their ends,
-    to the same bits as in one go. Calls `on_epoch` after each epoch. Numbers that overflow are
+    After `epochs` whole epochs follow the `extra_steps` of one more, recorded as an epoch that has
+    no other images. With `starts`, a shorter training of each trial, all of one number of whole
+    epochs, it goes on from their ends, to the same bits as in one go. Calls `on_epoch` after each
+    epoch. Numbers that overflow are
     results: a network that diverges keeps its NaNs and trains to the end.
     """
     images = _prepare(dataset, device)
@@ -75,8 +60,10 @@ def train_group(
         accuracy for _, accuracy in group.evaluate()[: len(trials)]
     ]
     probes = [] if starts else [group.probe.measure(epoch=0)]
-    for epoch in range(len(histories[0]) + 1, first.epochs + 1):
+    for epoch in range(len(histories[0]) + 1, first.records + 1):
         order = batch_order(len(images.train_labels), first.seed, first.replicate, epoch)
+        if epoch > first.epochs:
+            order = order[: first.extra_steps * first.batch_size]
         train, test = group.train_epoch(order.to(device)), group.evaluate()
         for history, train_scores, test_scores in zip(histories, train, test, strict=False):
             history.append(EpochRecord(epoch, *train_scores, *test_scores))
@@ -106,45 +93,23 @@ def _continued(start: TrialResult, end: TrialResult) -> TrialResult:
     )
 
 
-@dataclass(frozen=True)
-class _Images:
-    """MNIST as the trainer reads it."""
-
-    pixels: Pixels
-    train_inputs: Tensor  # (N, T), the trained pixels, normalised
-    train_labels: Tensor  # (N,)
-    train_targets: Tensor  # (N, 10), one-hot
-    test_inputs: Tensor  # (M, T), the trained pixels, normalised
-    test_labels: Tensor  # (M,)
-
-
-@lru_cache(maxsize=1)
-def _prepare(dataset: Dataset, device: torch.device) -> _Images:
-    pixels = Pixels.of(*map(torch.from_numpy, (dataset.train_images, dataset.test_images)))
-
-    def normalised(images: NDArray[np.uint8]) -> Tensor:
-        trained = torch.from_numpy(images.take(pixels.trained.numpy(), axis=1))
-        return trained.to(device, torch.float32).div_(255).sub_(MEAN).div_(STD)
-
-    train_labels = torch.from_numpy(dataset.train_labels).to(device, torch.int64)
-    return _Images(
-        pixels=pixels.to(device),
-        train_inputs=normalised(dataset.train_images),
-        train_labels=train_labels,
-        train_targets=one_hot(train_labels, CLASSES).float(),
-        test_inputs=normalised(dataset.test_images),
-        test_labels=torch.from_numpy(dataset.test_labels).to(device, torch.int64),
-    )
+_prepare = lru_cache(maxsize=1)(Images.of)
+"""The images of the last call, ready for the next group."""
 
 
 class _TrainingBatch(LearningBatch):
     """A batch of training images, given by their indices, and the step that learns from it."""
 
-    def __init__(self, networks: Networks, size: int, images: _Images) -> None:
-        super().__init__(networks, size)
+    def __init__(self, networks: Networks, size: int, images: Images) -> None:
+        if (rate := networks.rate_at_once) is None:
+            super().__init__(networks, size, [layer.weight for layer in networks.gradient_layers])
+        else:
+            weights = [layer.weight for layer in networks.layers]
+            super().__init__(networks, size, weights, keep=1.0, scale=-rate)
         self._images = images
         self._indices = images.train_labels.new_zeros(size)
-        self._own_inputs, self._own_targets = self.inputs[:size], self.targets[:size]
+        self._pixels = images.train.new_empty(size, images.train.shape[1])
+        self._own_targets = self.targets[:size]
         on_cuda = self.inputs.is_cuda
         self._step = record_graph(self._compute, networks.changing()) if on_cuda else self._compute
 
@@ -155,8 +120,9 @@ class _TrainingBatch(LearningBatch):
 
     def _compute(self) -> None:
         images, indices = self._images, self._indices
-        torch.index_select(images.train_inputs, 0, indices, out=self._own_inputs)
+        torch.index_select(images.train, 0, indices, out=self._pixels)
         torch.index_select(images.train_targets, 0, indices, out=self._own_targets)
+        self.read(self._pixels)
         self.forward()
         self.backward()
         self.networks.optimizer.step()
@@ -166,14 +132,12 @@ class _Group:
     """K networks with all buffers that their training needs."""
 
     def __init__(
-        self, trials: Sequence[Trial], starts: Sequence[TrialResult], images: _Images
+        self, trials: Sequence[Trial], starts: Sequence[TrialResult], images: Images
     ) -> None:
-        self.networks = Networks(trials, starts, images.pixels)
+        self.networks = Networks(trials, starts, images)
         self._images = images
         self._batch_size = trials[0].batch_size
-        self.probe = Probe(
-            self.networks, images.train_inputs, images.train_labels, images.train_targets
-        )
+        self.probe = Probe(self.networks, images)
         self._training = {
             size: _TrainingBatch(self.networks, size, images)
             for size in _split_sizes(len(images.train_labels), self._batch_size)
@@ -187,7 +151,7 @@ class _Group:
             self.networks.optimizer.steps.fill_(steps)
 
     def train_epoch(self, order: Tensor) -> Scores:
-        """Learn from all training images in `order` (N,), the short last batch included."""
+        """Learn from the training images in `order` (N,), a short last batch included."""
         batches = order.split(self._batch_size)
         logits = self._logits(len(batches), self._training[len(batches[0])])
         for indices, slot in zip(batches, logits, strict=True):
@@ -198,18 +162,18 @@ class _Group:
 
     def evaluate(self) -> Scores:
         """Answer all test images."""
-        inputs = self._images.test_inputs.split(_EVALUATION_BATCH)
-        logits = self._logits(len(inputs), self._evaluation[len(inputs[0])])
-        for chunk, slot in zip(inputs, logits, strict=True):
-            batch = self._evaluation[len(chunk)]
-            batch.inputs[: batch.size] = chunk
+        parts = self._images.test.split(_EVALUATION_BATCH)
+        logits = self._logits(len(parts), self._evaluation[len(parts[0])])
+        for pixels, slot in zip(parts, logits, strict=True):
+            batch = self._evaluation[len(pixels)]
+            batch.read(pixels)
             batch.forward()
             slot[:, :, : batch.logits.shape[2]] = batch.logits
         return _scores(logits, self._images.test_labels, _EVALUATION_BATCH)
 
     @staticmethod
     def _logits(batches: int, batch: Batch) -> Tensor:
-        """A buffer for the logits of all batches (batches, K, 10, B)."""
+        """A buffer for the logits of all batches (batches, K, classes, B)."""
         return batch.logits.new_zeros(batches, *batch.logits.shape)
 
 
@@ -219,7 +183,7 @@ def _split_sizes(samples: int, batch_size: int) -> set[int]:
 
 
 def _scores(logits: Tensor, labels: Tensor, batch_size: int) -> Scores:
-    """Score logits (batches, K, 10, B) against labels (N,), `batch_size` of them a batch.
+    """Score logits (batches, K, classes, B) against labels (N,), `batch_size` of them a batch.
 
     Each network is scored by itself: a reduction over all would add in an order that depends on K.
     """
@@ -231,7 +195,7 @@ def _scores(logits: Tensor, labels: Tensor, batch_size: int) -> Scores:
     target[:, :batch_size] = padded.view(batches, batch_size)
     scores = []
     for network in range(k):
-        own = logits[:, network]  # (batches, 10, B)
+        own = logits[:, network]  # (batches, classes, B)
         losses = cross_entropy(own, target, reduction="none", ignore_index=_NO_IMAGE)
         correct = own.max(1).indices == target
         scores.append(

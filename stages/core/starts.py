@@ -1,12 +1,13 @@
-"""The named schemes that parameters may start by: all that is anywhere said of them.
+"""How parameters may start: N(0, sigma²), or one of the named schemes of this registry.
 
-A scheme turns a network without values into named tensors. `sweep.initializers` allows the names of
-`SCHEMES`, and reads them without torch: that loads when a scheme draws.
+A scheme turns a network without values into named tensors. What is said of it here is all that is
+said anywhere: `sweep.initializers` allows the names of `SCHEMES`. Torch loads only when one draws.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import isfinite, prod, sqrt
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from stages.core.networks import Shapes
 
@@ -18,7 +19,29 @@ if TYPE_CHECKING:
     Fill = Callable[[Tensor, float, torch.Generator], object]
     """Writes one weight (out, in, *kernel) in place, given the gain of the activation."""
 
+NORMAL: Final = "normal"
+"""The start of the sweep: N(0, sigma²) on all trainable parameters."""
+
+SIGMA_DIGITS: Final = 8
+"""Significant digits of a sigma. A sweep of 25 points and one of 13 compute their common sigmas by
+different roundings; cut to 8 digits they are the same number, and the same trial."""
+
 _LSUV_TOLERANCE, _LSUV_ROUNDS = 0.1, 10
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the parameters of a trial start; a named scheme has no sigma, and its own biases."""
+
+    initializer: str  # NORMAL, or one of SCHEMES
+    sigma: float | None = None
+    scale: Literal["sigma", "fan_in"] = "sigma"  # N(0, sigma²), or N(0, sigma² / fan_in)
+    biases: float | None = None  # None: as the weights of their layer; else their deviation
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return self.initializer if self.sigma is None else f"sigma {self.sigma:.{SIGMA_DIGITS}g}"
 
 
 class Blank(Protocol):

@@ -17,8 +17,8 @@ from stages.core.dataset import Dataset
 from stages.core.records import parse_record
 from stages.core.seeding import batch_order
 from stages.core.trial import Provenance, Trial
+from stages.engine.batched.trainer import train_group
 from stages.engine.results import TrialResult
-from stages.engine.trainer import train_group
 
 CPU = torch.device("cpu")
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
