@@ -16,6 +16,8 @@ from stages.core.records import RECORD
 from stages.core.trial import Provenance, Trial
 from stages.engine.batched.trainer import train_group
 from stages.engine.memory import enough_memory
+from stages.engine.modules import describe as modules
+from stages.engine.modules.trainer import train_module
 from stages.engine.plan import epoch_work
 from stages.engine.provenance import survey
 from stages.engine.results import TrialResult
@@ -47,8 +49,7 @@ def set_up(
 
 def describe(path: str, data: str) -> Module:
     """The module FILE.py:CLASS, for the images of a data set."""
-    from stages.engine.modules import loading
-    return loading.describe(path, _worker.datasets[data], _worker.modules)
+    return modules.describe(path, _worker.datasets[data], _worker.modules)
 
 
 def train(
@@ -78,7 +79,6 @@ def _trained(
         _worker.work_ended(work)
 
     if isinstance(trials[0].network, Module):
-        from stages.engine.modules.trainer import train_module
         [trial], start = trials, begun[0] if begun else None
         return [train_module(trial, dataset, device, start, on_epoch, _worker.modules)]
     return train_group(trials, dataset, device, begun, on_epoch)

@@ -23,7 +23,6 @@ from typing import Final
 from torch import nn
 
 from stages.engine.modules.blame import blaming, refusal
-from stages.process.checkout import checkout
 
 _EXPECTED: Final = "model.network must be FILE.py:CLASS, e.g. networks/lenet.py:LeNet"
 _OURS: Final = "stages"
@@ -66,16 +65,18 @@ class Source:
             yield
 
 
-def read_source(path: str) -> Source:
+def read_source(path: str, folder: Path) -> Source:
     """Read the source that FILE.py:CLASS is made of, running none of it.
 
-    A relative FILE lies in the checkout, an absolute one anywhere. Raises InputError (one line) if
+    A relative FILE lies in `folder`, an absolute one anywhere. Raises InputError (one line) if
     it is missing or no Python.
     """
     name, _, class_name = path.rpartition(":")
     if not name.endswith(".py") or not class_name.isidentifier():
         raise refusal(f"{path}: {_EXPECTED}")
-    file = _find(name)
+    file = folder / name
+    if not file.is_file():
+        raise refusal(f"{file}: no such file; {_EXPECTED}")
     package = _package_name(file.resolve().parent)
     texts: dict[str, tuple[Path, str]] = {}
     to_read = {_module_name(file): file}
@@ -126,15 +127,6 @@ def _class_in(names: dict[str, object], source: Source) -> type[nn.Module]:
     there_are = f"there is {', '.join(classes)}" if classes else "there is none"
     fault = "no class" if found is None else "not a class of torch.nn.Module:"
     raise refusal(f"{source.line}: {fault} {source.class_name}; of torch.nn.Module {there_are}")
-
-
-def _find(name: str) -> Path:
-    """The file, also from within a temporary copy of the checkout, which lacks untracked files."""
-    file = Path(name)
-    for place in (Path(), checkout()):
-        if (place / file).is_file():
-            return place / file
-    raise refusal(f"{name}: no such file; {_EXPECTED}")
 
 
 def _read(file: Path) -> str:
