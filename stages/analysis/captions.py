@@ -1,12 +1,96 @@
-"""What each panel of signals and weights shows, in a sentence made from its numbers."""
+"""What each figure and panel shows, in sentences made from its numbers."""
+
+from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.analysis.accuracy import sigma_labels
+from stages.analysis.accuracy import Point, best_window, has_learned, sigma_labels
+from stages.analysis.findings import A_POINT, Results, nothing_learned
+from stages.analysis.histograms import Histogram
+from stages.analysis.noise import noise
+from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
+from stages.analysis.wording import decades, in_points, percent, sigma
 
 Array = NDArray[np.float64]
+
+OUTGROWN = 2.0
+"""From this ratio of standard deviation to sigma on, training has made the scale its own."""
+
+KEPT = 0.05
+"""Up to this relative difference of standard deviation and sigma, the draw's scale is kept."""
+
+_FINE = 20
+"""Bins from which on a histogram tells its standard deviation."""
+
+
+def accuracy(results: Results) -> list[str]:
+    """What the accuracies say against expectation, and how far to trust them."""
+    points, best = results.points, results.best
+    if results.all_at_chance:
+        return [nothing_learned(points)]
+    reached = [
+        f"{sigma(point)} reaches {100 * point.test_accuracy:.1f} %"
+        for point in results.setting.textbook.rescued(points, best.test_accuracy)
+    ]
+    sentences = []
+    if reached:
+        sentences.append(f"Against the textbook, {' and '.join(reached)}.")
+    if best in results.ends.values():
+        sentences.append("The best lies at an end of the sweep: a wider one may find better.")
+    if results.others and all(point.n == 1 for point in points):
+        can_be_noise = f"differences of {in_points(noise(best, best))} can be noise"
+        sentences.append(f"With one network for each σ, {can_be_noise}.")
+    return sentences
+
+
+def regime(points: Sequence[Point]) -> list[str]:
+    """At how many sigmas networks learned on average, and where they came near the best."""
+    learned = sum(map(has_learned, points))
+    if not learned:
+        return [f"Learned at none of {len(points)} σ."]
+    best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
+    near = (
+        f"within {A_POINT} of it over {decades(window[0].sigma, window[-1].sigma)}"
+        if window[1:]
+        else f"no neighbour within {A_POINT} of it"
+    )
+    return [
+        f"Learned at {learned} of {len(points)} σ.",
+        f"Best {percent(best.test_accuracy)} at {sigma(best)}, {near}.",
+    ]
+
+
+def weights(histograms: Sequence[Histogram], setting: Setting) -> list[str]:
+    """Where training and where the draw sets the scale of the parameters."""
+    lost = sum(histogram.empty for histogram in histograms)
+    sentences = [f"All parameters overflowed at {lost} of {len(histograms)} σ."] if lost else []
+    if len(histograms[0].counts) < _FINE or setting.fan_in_scale:  # each layer has its own scale
+        return sentences
+    labels = sigma_labels(histogram.sigma for histogram in histograms)
+    outgrown = list(takewhile(lambda h: h.deviation >= OUTGROWN * h.sigma, histograms))
+    kept = list(takewhile(lambda h: abs(h.deviation / h.sigma - 1) <= KEPT, reversed(histograms)))
+    if outgrown:
+        deviations = [histogram.deviation for histogram in outgrown]
+        ends = dict.fromkeys(f"{end:.2g}" for end in (min(deviations), max(deviations)))
+        where = f"Up to σ = {labels[outgrown[-1].sigma]}"
+        if len(outgrown) == len(histograms) > 1:
+            where = "At every σ"
+        elif len(outgrown) == 1:
+            where = f"At σ = {labels[outgrown[0].sigma]}"
+        sentences.append(
+            f"{where}, training sets the scale: the standard deviation becomes {' to '.join(ends)}."
+        )
+    if kept:
+        where = f"From σ = {labels[kept[-1].sigma]} on"
+        if len(kept) == 1:
+            where = f"At σ = {labels[kept[0].sigma]}"
+        elif len(kept) == len(histograms):
+            where = "At every σ"
+        sentences.append(f"{where}, the standard deviation stays within {100 * KEPT:g} % of σ.")
+    return sentences
 
 
 def spread(table: Table, column: str, epoch: float) -> str:

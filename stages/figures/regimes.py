@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from stages.analysis.accuracy import Point, best_window, has_learned
-from stages.analysis.findings import A_POINT
-from stages.analysis.wording import decades, percent, sigma
-from stages.figures.accuracy_vs_sigma import draw_chance, draw_curves
+from stages.analysis.accuracy import Point
+from stages.analysis.captions import regime
+from stages.figures.curves import draw_chance, draw_curves
 from stages.figures.style import legend_below, new_figure, panel_heading, scale_sigmas, title
 
 _ROOM = 6
@@ -20,29 +19,12 @@ def regimes(sweeps: Sequence[tuple[str, Sequence[Point]]]) -> Figure:
     panels = figure.subplots(1, len(sweeps), sharey=True, squeeze=False)[0]
     for axes, (name, points) in zip(panels, sweeps, strict=True):
         draw_curves(axes, points)
-        draw_chance(axes)
+        draw_chance(axes, points[0].holdout)
         scale_sigmas(axes.xaxis, [point.sigma for point in points], _ROOM)
-        panel_heading(axes, name, regime_caption(points))
+        panel_heading(axes, name, regime(points))
         axes.set_xlabel("σ of the initial weights and biases (log scale)")
     panels[0].set_ylabel("accuracy (%)")
     panels[0].set_ylim(0, 102)
     legend_below(figure, panels, columns=2)
     title(figure, "Accuracy against the scale of initialisation, by optimiser", [])
     return figure
-
-
-def regime_caption(points: Sequence[Point]) -> list[str]:
-    """At how many sigmas networks learned on average, and where they came near the best."""
-    learned = sum(map(has_learned, points))
-    if not learned:
-        return [f"Learned at none of {len(points)} σ."]
-    best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
-    near = (
-        f"within {A_POINT} of it over {decades(window[0].sigma, window[-1].sigma)}"
-        if window[1:]
-        else f"no neighbour within {A_POINT} of it"
-    )
-    return [
-        f"Learned at {learned} of {len(points)} σ.",
-        f"Best {percent(best.test_accuracy)} at {sigma(best)}, {near}.",
-    ]
