@@ -33,6 +33,10 @@ IMAGE_SHAPE: Final = (28, 28)
 IDX_UNSIGNED_BYTE: Final = 0x08
 
 
+KNOWN: Final = ("mnist", "fashion_mnist")
+FOLDER: Final = "folder"
+
+
 class RawFile(NamedTuple):
     """What an uncompressed IDX file must be: its size in bytes and its SHA-256 in hexadecimal."""
 
@@ -67,6 +71,12 @@ class Dataset:
     train_labels: NDArray[np.uint8]
     test_images: NDArray[np.uint8]
     test_labels: NDArray[np.uint8]
+
+    image_shape: tuple[int, int] = IMAGE_SHAPE
+    classes: int = CLASSES
+    mean: float = MEAN
+    std: float = STD
+    chance: float = CHANCE_ACCURACY
 
     @cached_property
     def digest(self) -> str:

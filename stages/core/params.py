@@ -3,6 +3,8 @@
 import math
 import re
 import sys
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -17,8 +19,13 @@ from pydantic import (
     field_validator,
 )
 
+from stages.core import strict_yaml
+from stages.core.activations import ACTIVATIONS
+from stages.core.dataset import FOLDER, KNOWN
+from stages.core.networks import MOMENTS, PERCEPTRON
+from stages.core.schemes import SCHEMES
 from stages.core.strict_yaml import number
-from stages.core.validation import read_as
+from stages.core.validation import validated
 from stages.process.door import InputError
 
 PARAMS_FILE = Path("params.yaml")
@@ -57,12 +64,42 @@ def _not_empty(items: tuple[int, ...]) -> tuple[int, ...]:
     return items
 
 
+def _one_of(names: Iterable[str]) -> AfterValidator:
+    *others, last = names
+
+    def check(value: str) -> str:
+        if value not in (*others, last):
+            raise ValueError(f"must be {', '.join(others)} or {last}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _network(value: str) -> str:
+    if value != PERCEPTRON and not _MODULE.fullmatch(value):
+        raise ValueError(
+            f"must be {PERCEPTRON}, or a class in a file, e.g. networks/lenet.py:LeNet"
+        )
+    return value
+
+
+def _rising(sigmas: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    if sigmas is not None and (not sigmas or any(a >= b for a, b in pairwise(sigmas))):
+        raise ValueError("must be null, or a list of rising numbers, e.g. [0.01, 0.1]")
+    return sigmas
+
+
 def _address(value: Any) -> Any:
     match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
     if value is not None and not (match and 1 <= int(match["port"]) <= 65_535):
         raise ValueError(f"must be null or {_AN_ADDRESS}")
     return value
 
+
+_MODULE = re.compile(r"[^:\0]+\.py:[^\W\d]\w*")
+_VARIANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+_SHARED: Final = ("report", "runtime", "variants")
+"""Sections that no variant has of its own."""
 
 _LABEL = "[A-Za-z0-9_-]{1,63}"
 _HOST = rf"{_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+(%{_LABEL})?\]"
@@ -74,35 +111,84 @@ Float = Annotated[float, Strict(), BeforeValidator(_number), Field(allow_inf_nan
 Int = Annotated[int, Strict(), BeforeValidator(_number)]
 Sigma = Annotated[Float, AfterValidator(_in_range_of_floats)]
 Units = Annotated[Int, Field(ge=1, le=100_000)]
+DataName = Annotated[str, _one_of([*KNOWN, FOLDER])]
+ActivationName = Annotated[str, _one_of(ACTIVATIONS)]
+OptimizerName = Annotated[str, _one_of(MOMENTS)]
+SchemeName = Annotated[str, _one_of(SCHEMES)]
+
+
+Overrides = dict[str, dict[str, Any]]
+"""Of some parameters, by section and name."""
+
+
+def _variants(value: Any) -> Any:
+    """Overrides by the names of variants; what they say is validated with the rest."""
+    if not isinstance(value, dict):
+        raise ValueError("must be {} or overrides by name, e.g. {sgd: {train: {optimizer: sgd}}}")
+    for name, overrides in value.items():
+        if not _VARIANT.fullmatch(name):
+            raise ValueError(f"{name!r} must be up to 40 letters, digits, _, . or -")
+        if not isinstance(overrides or {}, dict):
+            raise ValueError(f"{name} must be overrides, e.g. {{train: {{optimizer: sgd}}}}")
+        for section, values in (overrides or {}).items():
+            if section in _SHARED:
+                raise ValueError(f"{name}.{section}: must be the same for all variants")
+            if not isinstance(values, dict):
+                raise ValueError(f"{name}.{section} must be lines of `name: value`")
+    return {name: overrides or {} for name, overrides in value.items()}
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Data(_Section):
+    """The images that networks learn."""
+
+    name: DataName = "mnist"
+    path: str | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _only_a_folder_has_one(cls, path: str | None, info: ValidationInfo) -> str | None:
+        name = info.data.get("name")
+        if name == FOLDER and not path:
+            raise ValueError("must be the folder of four IDX files, since data.name is folder")
+        if name in KNOWN and path is not None:
+            raise ValueError(f"must be null, since data.name is {name}")
+        return path
+
+
 class Model(_Section):
     """The network between pixels and classes."""
 
+    network: Annotated[str, AfterValidator(_network)] = PERCEPTRON
     hidden: Annotated[tuple[Units, ...], _list_such_as("[128, 64]"), AfterValidator(_not_empty)]
+    depth: Annotated[Int, Field(ge=1, le=10_000)] | None = None
+    activation: ActivationName = "relu"
+
+    @field_validator("depth")
+    @classmethod
+    def _has_one_width(cls, depth: int | None, info: ValidationInfo) -> int | None:
+        if depth is not None and len(set(info.data.get("hidden", ()))) > 1:
+            raise ValueError("must be null, or model.hidden a single width, e.g. [128]")
+        return depth
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Of each hidden layer of a perceptron."""
+        return self.hidden if self.depth is None else self.hidden[:1] * self.depth
 
 
 class Train(_Section):
     """How a network is trained."""
 
     epochs: Annotated[Int, Field(ge=1, le=100_000)]
+    steps: Annotated[Int, Field(ge=1, le=100_000_000)] | None = None
     batch_size: Annotated[Int, Field(ge=1, le=60_000)]
     lr: Annotated[Float, Field(gt=0)]
-    optimizer: Literal["adam", "sgd", "momentum"]
-
-
-Scheme = Literal[
-    "pytorch_default",
-    "xavier_normal",
-    "xavier_uniform",
-    "kaiming_normal",
-    "kaiming_uniform",
-    "orthogonal",
-]
+    optimizer: OptimizerName
+    adam_epsilon: Annotated[Float, Field(gt=0)] = 1e-8
 
 
 class Sweep(_Section):
@@ -111,17 +197,21 @@ class Sweep(_Section):
     sigma_min: Sigma
     sigma_max: Sigma
     num_points: Annotated[Int, Field(ge=1, le=100_000)]
+    sigmas: Annotated[tuple[Sigma, ...] | None, AfterValidator(_rising)] = None
     replicates: Annotated[Int, Field(ge=1, le=10_000)]
     seed: Annotated[Int, Field(ge=0, lt=2**63)]
-    initializers: Annotated[tuple[Scheme, ...], _list_such_as("[xavier_normal] or []")]
+    scale: Literal["sigma", "fan_in"] = "sigma"
+    biases: Literal["sigma", "zero"] | Annotated[Float, Field(ge=0, le=1e6)] = "sigma"
+    initializers: Annotated[tuple[SchemeName, ...], _list_such_as("[xavier_normal] or []")]
+    keep_weights: Annotated[bool, Strict()] = True
 
     @field_validator("replicates")
     @classmethod
     def _networks_are_countable(cls, replicates: int, info: ValidationInfo) -> int:
-        points = info.data.get("num_points", 1)
+        points = len(info.data.get("sigmas") or ()) or info.data.get("num_points", 1)
         if points * replicates > _MOST_NETWORKS:
             raise ValueError(
-                f"must be at most {_MOST_NETWORKS // points} with sweep.num_points = {points}: "
+                f"must be at most {_MOST_NETWORKS // points} with {points} sigmas: "
                 f"more than {_MOST_NETWORKS:,} networks are no sweep"
             )
         return replicates
@@ -180,16 +270,40 @@ class Runtime(_Section):
 class Params(_Section):
     """All of params.yaml."""
 
+    data: Data = Data()
     model: Model
     train: Train
     sweep: Sweep
+    variants: Annotated[dict[str, Overrides], BeforeValidator(_variants)] = {}
     report: Report
     runtime: Runtime
+
+    def sweeps(self) -> dict[str, "Params"]:
+        """The sweep of each variant by its name; where none is listed, this one, named ""."""
+        if not self.variants:
+            return {"": self}
+        own = self.model_dump(exclude={"variants"})
+        return {
+            name: Params.model_validate(overridden(own, overrides))
+            for name, overrides in self.variants.items()
+        }
+
+
+def overridden(content: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """The sections of `content` with those values replaced that `overrides` names."""
+    sections = {name: section for name, section in content.items() if name != "variants"}
+    changed = {name: {**sections.get(name, {}), **values} for name, values in overrides.items()}
+    return {**sections, **changed}
 
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and validate a parameter file; mistakes end the process, a line each, exit code 1."""
     try:
-        return read_as(Params, path)
+        content = strict_yaml.read(path)
+        params = validated(Params, content, str(path))
+        for name, overrides in params.variants.items():
+            variant = overridden(content, overrides)
+            validated(Params, variant, str(path), f"variants.{name}.")
     except InputError as error:
         sys.exit(str(error))
+    return params

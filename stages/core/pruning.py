@@ -15,7 +15,7 @@ from filelock import Timeout
 from pydantic import ValidationError
 
 from stages.core import strict_yaml
-from stages.core.cache import EPOCHS, SCRATCH, key_lock, scratch_places
+from stages.core.cache import LENGTH, SCRATCH, key_lock, scratch_places
 from stages.core.params import PARAMS_FILE, Params
 from stages.core.records import RECORD, parse_trial
 from stages.core.trial import Trial, sweep_trials
@@ -61,7 +61,7 @@ def entries(root: Path) -> list[Entry]:
     """All entries under `root`, in no order; without those that a run removes meanwhile."""
     found = []
     for path in _matching(root, "??/*/*"):
-        if EPOCHS.fullmatch(path.name):
+        if LENGTH.fullmatch(path.name):
             with suppress(FileNotFoundError):
                 found.append(Entry(path, size(path), path.lstat().st_mtime))
     return found
@@ -130,7 +130,7 @@ def _strays(root: Path) -> list[Path]:
     """What no run would look at: neither entries nor the folders of entries."""
     above = [path for depth in ("??", "??/*") for path in _matching(root, depth)]
     above = [path for path in above if not path.is_dir()]
-    beside = [path for path in _matching(root, "??/*/*") if not EPOCHS.fullmatch(path.name)]
+    beside = [path for path in _matching(root, "??/*/*") if not LENGTH.fullmatch(path.name)]
     earlier_versions = [
         root.glob("tmp????????"),
         root.parent.glob(".raw"),

@@ -7,7 +7,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from stages.core.params import Float, Int, Units
-from stages.core.validation import read_as
+from stages.core import strict_yaml
+from stages.core.validation import validated
 
 PARAMS_FILE = Path("studies/depth/params.yaml")
 
@@ -58,4 +59,4 @@ class Params(BaseModel):
 
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and validate the parameter file; InputError names the mistakes, a line each."""
-    return read_as(Params, path)
+    return validated(Params, strict_yaml.read(path), str(path))
