@@ -6,13 +6,16 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.analysis.accuracy import Point, best_window, has_learned, sigma_labels
-from stages.analysis.findings import A_POINT, Results, nothing_learned
+from stages.analysis.accuracy import sigma_labels
+from stages.analysis.comparison import best_variant, by_data
+from stages.analysis.findings import Results, nothing_learned
+from stages.analysis.grid import Grid
 from stages.analysis.histograms import Histogram
 from stages.analysis.noise import noise
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import decades, in_points, percent, sigma
+from stages.analysis.trainability import foretold, theories
+from stages.analysis.wording import data, in_points, sigma
 
 Array = NDArray[np.float64]
 
@@ -46,21 +49,25 @@ def accuracy(results: Results) -> list[str]:
     return sentences
 
 
-def regime(points: Sequence[Point]) -> list[str]:
-    """At how many sigmas networks learned on average, and where they came near the best."""
-    learned = sum(map(has_learned, points))
-    if not learned:
-        return [f"Learned at none of {len(points)} σ."]
-    best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
-    near = (
-        f"within {A_POINT} of it over {decades(window[0].sigma, window[-1].sigma)}"
-        if window[1:]
-        else f"no neighbour within {A_POINT} of it"
-    )
-    return [
-        f"Learned at {learned} of {len(points)} σ.",
-        f"Best {percent(best.test_accuracy)} at {sigma(best)}, {near}.",
-    ]
+def variants_caption(results: Sequence[Results]) -> list[str]:
+    """Which variant is highest, and how far to trust that."""
+    told = [best_variant(group, len(by_data(results)) > 1) for group in by_data(results)]
+    return [sentence.removeprefix("**Best.** ") for sentence in told]
+
+
+def map_caption(grid: Grid) -> list[str]:
+    """How networks were trained, what the lines mean, and how far theory foretold what learns."""
+    first, told = grid.rows[0].setting, theories(grid)
+    networks = "the mean of its networks" if grid.rows[0].best.n > 1 else "one network"
+    sentences = [f"Each cell is {networks}, after {first.length} on {data(first)}."]
+    if any(told):
+        sentences.append(
+            "χ₁ is the factor by which a small difference of two inputs, squared, grows in a "
+            "layer: at χ₁ = 1 neither order nor chaos. ξ is the number of layers in which what "
+            "sets inputs apart (ReLU: the signal) changes by a factor of e."
+        )
+    pairs = zip(grid.panels, told, strict=True)
+    return [*sentences, *(foretold(panel, theory) for panel, theory in pairs if theory)]
 
 
 def weights(histograms: Sequence[Histogram], setting: Setting) -> list[str]:
@@ -110,7 +117,7 @@ def spread(table: Table, column: str, epoch: float) -> str:
     return f"{'; '.join([*told, *left_out])}."
 
 
-def silent_units(table: Table, epoch: float) -> str:
+def silent_units(table: Table, setting: Setting, epoch: float) -> str:
     """Where most units of a hidden layer are 0 for all images, in probes.csv."""
     values, sigmas, layers = _hidden(table, epoch)
     known = np.isfinite(values)
@@ -120,7 +127,7 @@ def silent_units(table: Table, epoch: float) -> str:
     most = int(np.nanargmax(values))
     if values[most] == 0:
         return f"No unit is 0 for every image.{unknown}"
-    where = f"layer {layers[most]:g}, σ = {sigma_labels(sigmas)[sigmas[most]]}"
+    where = f"{_name(setting, layers[most])}, σ = {sigma_labels(sigmas)[sigmas[most]]}"
     return f"0 for every image: at most {100 * values[most]:.3g} % ({where}).{unknown}"
 
 
@@ -155,21 +162,29 @@ def _where(holds: NDArray[np.bool_], sigmas: Array) -> str:
     return f"At {count} of {len(sigmas)} σ"
 
 
-def changed(layers: Table) -> str:
+def changed(layers: Table, setting: Setting) -> str:
     """Which weight matrix of layers.csv changed its distribution most, and which least."""
     mine = np.isfinite(layers["sigma"])
     distance, sigmas, layer = (layers[name][mine] for name in ("distance", "sigma", "layer"))
+    if not distance.size:
+        return "Not known: no weights were kept."
     if not np.isfinite(distance).any():
         return "All overflowed."
     labels = sigma_labels(sigmas)
 
     def told(place: int) -> str:
-        return f"{distance[place]:.2g} (layer {layer[place]:g}, σ = {labels[sigmas[place]]})"
+        name = _name(setting, layer[place])
+        return f"{distance[place]:.2g} ({name}, σ = {labels[sigmas[place]]})"
 
     most, least = int(np.nanargmax(distance)), int(np.nanargmin(distance))
     if distance[most] == distance[least]:
         return f"{distance[most]:.2g} throughout."
     return f"{told(least)} to {told(most)}."
+
+
+def _name(setting: Setting, layer: float) -> str:
+    """Of a layer by its number, which counts from 1."""
+    return setting.layers[int(layer) - 1].name
 
 
 def widened(distributions: Table) -> str:

@@ -80,7 +80,9 @@ def movement(points: Sequence[Point], probes: Table) -> list[str]:
 
 
 def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
-    """How well the wide-layer theory foretells what was measured before training."""
+    """How well the wide-layer theory foretells what was measured, where it says anything."""
+    if not errors:
+        return []
     told = []
     for quantity, name in (("activation_rms", "outputs"), ("gradient_norm", "gradients")):
         of_layers = [error for key, error in errors.items() if key.startswith(quantity)]

@@ -14,7 +14,7 @@ from stages.analysis.baselines import Baseline
 from stages.analysis.findings import Results
 from stages.analysis.histograms import Histogram
 from stages.analysis.setting import Setting, settings_from_json
-from stages.analysis.tables import Table, readable
+from stages.analysis.tables import Table, of_variant, readable
 from stages.core.records import parse_json
 from stages.core.trial import NORMAL
 
@@ -97,12 +97,11 @@ class Metrics:
     def theory_errors(self) -> dict[str, Any]:
         """How far theory is off, from theory.json; nothing of a module."""
         with readable(self.files.folder / "theory.json") as path:
-            return dict(parse_json(path.read_bytes())[self.setting.variant])
+            return dict(of_variant(parse_json(path.read_bytes()), self.setting.variant))
 
     def _summary(self) -> dict[str, float]:
         with readable(self.files.folder / "summary.json") as path:
-            content = parse_json(path.read_bytes())
-            return dict(content[self.setting.variant] if self.setting.variant else content)
+            return dict(of_variant(parse_json(path.read_bytes()), self.setting.variant))
 
     def _points(self) -> list[Point]:
         with readable(self.files.folder / "accuracy.csv"):

@@ -39,7 +39,7 @@ def difference_error(one: Sequence[float], other: Sequence[float], holdout: Hold
 
 def noise(one: "Point", other: "Point") -> float:
     """How far the difference of the final accuracies may be off."""
-    return paired_factor(one.n) * _paired_error(one, other)
+    return paired_factor(min(one.n, other.n)) * _error_of_difference(one, other)
 
 
 def is_noise(one: "Point", other: "Point") -> bool:
@@ -50,7 +50,7 @@ def is_noise(one: "Point", other: "Point") -> bool:
 def verdict(one: "Point", other: "Point") -> str:
     """What can be said of the difference of two final accuracies."""
     difference = one.test_accuracy - other.test_accuracy
-    return judge(difference, _paired_error(one, other), one.n)
+    return judge(difference, _error_of_difference(one, other), min(one.n, other.n))
 
 
 def judge(difference: float, standard_error: float, n: int) -> str:
@@ -60,5 +60,8 @@ def judge(difference: float, standard_error: float, n: int) -> str:
     return "beyond noise" if n > 1 else "more than the test images explain"
 
 
-def _paired_error(one: "Point", other: "Point") -> float:
+def _error_of_difference(one: "Point", other: "Point") -> float:
+    """Standard error; variants of unlike numbers of replicates have no pairs."""
+    if one.n != other.n:
+        return hypot(error(one), error(other))
     return difference_error(one.accuracies, other.accuracies, one.holdout)

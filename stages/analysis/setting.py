@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import ceil, sqrt
-from typing import Any
+from math import ceil, prod, sqrt
+from typing import TYPE_CHECKING, Any
 
 from stages.analysis.holdout import Holdout
 from stages.analysis.textbook import Textbook
+from stages.core.facts import Facts
+from stages.core.networks import Perceptron
+from stages.core.trial import FAN_IN, sweep_trials
 from stages.process.pace import counted
+
+if TYPE_CHECKING:
+    from stages.core.params import Params  # loads pydantic, which plot does without
 
 Values = Mapping[str, Mapping[str, Any]]
 """Parameters, by section and name."""
@@ -55,10 +61,40 @@ class Setting:
     sizes: tuple[int, ...]  # units of all layers of a perceptron; () of a module
     layers: tuple[Layer, ...]
 
+    @classmethod
+    def of(cls, variant: str, params: "Params", facts: Facts) -> "Setting":
+        """What `params` of one sweep say, with the facts that training learned."""
+        data = facts.data[params.data.name]
+        network = sweep_trials(params, facts)[0].network
+        perceptron = isinstance(network, Perceptron)
+        return cls(
+            variant=variant,
+            params=determining(params),
+            data=Data(data.name, data.train_images, data.test_images, data.classes, data.chance),
+            sizes=network.sizes if isinstance(network, Perceptron) else (),
+            layers=tuple(
+                _layer(f"layer {number}" if perceptron else name, network.shapes[name])
+                for number, name in enumerate(network.layers, start=1)
+            ),
+        )
+
     @property
     def holdout(self) -> Holdout:
         """What its accuracies are judged against."""
         return Holdout(self.data.test_images, self.data.chance)
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether weights are there to be looked at, and not records alone."""
+        return bool(self.params["sweep"]["keep_weights"])
+
+    @property
+    def has_theory(self) -> bool:
+        """Whether signals are predicted: of perceptrons, where one looks inside networks.
+
+        A prediction for hundreds of deep ones takes minutes.
+        """
+        return bool(self.sizes) and self.keeps_weights
 
     @property
     def activation(self) -> str:
@@ -68,7 +104,7 @@ class Setting:
     @property
     def steps_per_epoch(self) -> int:
         """The last batch of an epoch may be short."""
-        return ceil(self.data.train_images / self.params["train"]["batch_size"])
+        return ceil(self.data.train_images / int(self.params["train"]["batch_size"]))
 
     @property
     def records(self) -> int:
@@ -76,7 +112,7 @@ class Setting:
         train = self.params["train"]
         if train["steps"] is None:
             return int(train["epochs"])
-        return ceil(train["steps"] / self.steps_per_epoch)
+        return ceil(int(train["steps"]) / self.steps_per_epoch)
 
     def moment(self, record: int) -> str:
         """When a network is measured for the `record`-th time, counted from 1."""
@@ -96,7 +132,7 @@ class Setting:
     @property
     def fan_in_scale(self) -> bool:
         """Whether σ is divided by the root of a layer's fan-in."""
-        return bool(self.params["sweep"]["scale"] == "fan_in")
+        return bool(self.params["sweep"]["scale"] == FAN_IN)
 
     def sigma_of(self, layer: Layer, deviation: float) -> float:
         """The σ with which the weights of `layer` have this standard deviation."""
@@ -117,6 +153,19 @@ class Setting:
 def layer_scales(layer: Layer) -> tuple[float, float]:
     """The standard deviations that Glorot and He would give the weights of a layer."""
     return layer.glorot, layer.he
+
+
+def _layer(name: str, shape: Sequence[int]) -> Layer:
+    """Of a weight (out, in), or a kernel (out, in, ...), whose places count in both fans."""
+    fan_out, fan_in, *kernel = shape
+    places = prod(kernel)
+    return Layer(name.removesuffix(".weight"), fan_in * places, fan_out * places)
+
+
+def determining(params: "Params") -> Values:
+    """All of params.yaml that determines a number of one sweep, as JSON has it."""
+    of_all: Values = params.model_dump(mode="json", exclude={"runtime", "variants"})
+    return of_all
 
 
 def settings_to_json(settings: Sequence[Setting]) -> dict[str, Any]:

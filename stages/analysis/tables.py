@@ -61,6 +61,16 @@ def readable(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: {error}; `dvc repro -f aggregate` mends it") from None
 
 
+def by_variant(content: Mapping[str, Any]) -> Any:
+    """What a JSON file holds of each variant: of the only sweep, whose name is "", that alone."""
+    return content.get("", content)
+
+
+def of_variant(content: Any, variant: str) -> Any:
+    """The inverse: what such a file holds of one."""
+    return content[variant] if variant else content
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write strict JSON, which has no NaN."""
     write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

@@ -1,6 +1,6 @@
 """Numbers, sigmas, shares and what was run, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from math import log10
 from typing import Any

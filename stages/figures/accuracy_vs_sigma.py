@@ -14,7 +14,7 @@ from stages.analysis.wording import sigma, sigma_scales
 from stages.figures.curves import draw_chance, draw_curves, draw_diverged, draw_test
 from stages.figures.style import (
     GREEN,
-    SCHEMES,
+    LOOK_OF_SCHEME,
     VERMILION,
     heading,
     new_figure,
@@ -38,7 +38,7 @@ def accuracy_vs_sigma(results: Results, named: Sequence[Baseline] = ()) -> Figur
     points = results.points
     _scale_axes(axes, points, named)
     draw_curves(axes, points)
-    draw_chance(axes, results.setting.holdout)
+    draw_chance(axes, results.setting)
     draw_diverged(axes, points)
     if not results.all_at_chance:
         _draw_window(axes, points)
@@ -111,7 +111,7 @@ def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
     by_accuracy = sorted(named, key=lambda baseline: baseline.test_accuracy)
     heights = np.linspace(0, 1, len(named) + 2)[1:-1]
     for baseline, height in zip(by_accuracy, heights, strict=True):
-        colour, line = SCHEMES[baseline.initializer]
+        colour, line = LOOK_OF_SCHEME[baseline.initializer]
         sigmas, level = _shown(baseline) or axes.get_xlim(), 100 * baseline.test_accuracy
         axes.plot(
             sigmas,

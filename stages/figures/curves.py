@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from stages.analysis.accuracy import Point
-from stages.analysis.holdout import Holdout
+from stages.analysis.setting import Setting
+from stages.analysis.wording import data
 from stages.figures.style import BLUE, GREY, INK, SKY
 
 
@@ -43,14 +44,15 @@ def draw_test(axes: Axes, points: Sequence[Point]) -> None:
         axes.errorbar(sigma, test, error, fmt="none", ecolor=BLUE, capsize=3)
 
 
-def draw_chance(axes: Axes, holdout: Holdout) -> None:
-    """Mark the accuracy of always answering the most frequent class."""
+def draw_chance(axes: Axes, setting: Setting) -> None:
+    """Mark the accuracy of always answering the commonest class."""
+    chance = 100 * setting.data.chance
     axes.axhline(
-        100 * holdout.chance,
+        chance,
         color=GREY,
         linestyle="dashdot",
         linewidth=1,
-        label=f"chance, {100 * holdout.chance:.4g} %: always answering the commonest class",
+        label=f"chance on {data(setting)}, {chance:.4g} %: always answering its commonest class",
     )
 
 

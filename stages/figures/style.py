@@ -9,6 +9,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.style
@@ -21,20 +22,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from stages.core.schemes import SCHEMES
 from stages.process.files import write_atomically
 
 BLUE, SKY, GREEN, VERMILION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
 ORANGE, PURPLE = "#E69F00", "#CC79A7"
 INK, GREY = "#222222", "#666666"
 
-SCHEMES = {
-    "pytorch_default": (INK, "solid"),
-    "xavier_normal": (GREEN, "solid"),
-    "xavier_uniform": (ORANGE, "dashed"),
-    "kaiming_normal": (VERMILION, "solid"),
-    "kaiming_uniform": (PURPLE, "dashed"),
-    "orthogonal": (GREY, "dashdot"),
-}
+_LOOKS = (
+    (INK, "solid"),
+    (GREEN, "solid"),
+    (ORANGE, "dashed"),
+    (VERMILION, "solid"),
+    (PURPLE, "dashed"),
+    (GREY, "dashdot"),
+    (SKY, "dotted"),
+    (BLUE, "dotted"),
+    (ORANGE, "solid"),
+    (PURPLE, "solid"),
+)
+LOOK_OF_SCHEME = dict(zip(SCHEMES, cycle(_LOOKS), strict=False))
 """Colour and line of each named initialiser, wherever it is drawn."""
 
 _SETTINGS = {
@@ -125,6 +132,11 @@ def _head(
         linespacing=1.25,
         in_layout=False,  # the title reserves its height, and its width may reach past the axes
     )
+
+
+def shortened(text: str, length: int) -> str:
+    """`text` with its beginning left out where it is longer than `length` characters."""
+    return text if len(text) <= length else f"…{text[1 - length :]}"
 
 
 def legend_below(figure: Figure, panels: Sequence[Axes], columns: int) -> None:

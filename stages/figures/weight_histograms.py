@@ -14,7 +14,6 @@ from stages.analysis.accuracy import sigma_labels
 from stages.analysis.captions import weights
 from stages.analysis.histograms import Histogram
 from stages.analysis.setting import Setting
-from stages.analysis.wording import sigma_scales
 from stages.figures.style import (
     VERMILION,
     dark,
