@@ -35,7 +35,7 @@ from stages.analysis.rows import (
 from stages.analysis.setting import Setting, settings_to_json
 from stages.analysis.tables import METRICS, by_variant, write_csv, write_json
 from stages.analysis.theory import LayerScale, predict_scales
-from stages.core.dataset import read_dataset
+from stages.core.dataset import RAW, read_dataset
 from stages.core.facts import FACTS, Facts
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import (
@@ -51,7 +51,7 @@ from stages.core.trial import Trial, sweep_trials
 from stages.process.pace import following
 from stages.process.sums import VerifiedFolder
 
-RAW, MODELS = Path("data/raw"), Path("data/models")
+MODELS = Path("data/models")
 
 
 def main(folder: Path) -> None:

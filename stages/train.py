@@ -22,7 +22,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from stages.core.cache import TrialCache
-from stages.core.dataset import Dataset, read_dataset
+from stages.core.dataset import RAW, Dataset, read_dataset
 from stages.core.facts import FACTS, DataFacts, Facts
 from stages.core.networks import PERCEPTRON
 from stages.core.params import PARAMS_FILE, Params, read_params
@@ -39,7 +39,7 @@ from stages.process.pace import counted, following
 from stages.process.scratch import scratch_folder
 from stages.process.sums import sha256, write_sums
 
-RAW, MODELS, EFFORT = Path("data/raw"), Path("data/models"), Path("metrics/effort.json")
+MODELS, EFFORT = Path("data/models"), Path("metrics/effort.json")
 
 Sweeps = Mapping[str, Params]
 """The parameters of each variant, by its name."""

@@ -19,9 +19,11 @@ from stages.analysis.baselines import Baseline
 from stages.analysis.mechanism import probe_rows
 from stages.analysis.rows import baseline_row
 from stages.analysis.tables import write_csv, write_json
-from stages.core.dataset import Dataset, is_complete
+from stages.core.dataset import RAW, Dataset
+from stages.core.networks import Perceptron
+from stages.core.published import PUBLISHED, is_complete
 from stages.core.records import LayerRecord, ProbeRecord, Record
-from stages.core.trial import Trial
+from stages.core.trial import NORMAL, Start, Trial
 from stages.process.sums import sha256, write_sums
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -50,13 +52,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the four verified IDX files, fit for MNIST_DIR; treat it as read-only.
+    """Folder with the four verified IDX files, fit for MNIST_DIR; treat it as read-only."""
+    return published("mnist", tmp_path_factory)
 
-    It is the data/raw of the repository where that is complete, else the files are fetched once.
-    """
-    if is_complete(raw := REPOSITORY / "data" / "raw"):
+
+@pytest.fixture(scope="session")
+def fashion_mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of Fashion-MNIST, fit for FASHION_MNIST_DIR."""
+    return published("fashion_mnist", tmp_path_factory)
+
+
+def published(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That of data/raw in the repository where it is complete, else the files are fetched once."""
+    if is_complete(raw := REPOSITORY / RAW / name, PUBLISHED[name].files):
         return raw
-    folder = tmp_path_factory.mktemp("mnist")
+    folder = tmp_path_factory.mktemp(name)
+    write_params(folder, data={"name": name})
     run = subprocess.run(
         [sys.executable, "-m", "stages.download"],
         check=False,
@@ -66,8 +77,8 @@ def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
     )
     if run.returncode != 0:
-        pytest.skip(f"MNIST cannot be had here: {run.stderr}")
-    return folder / "data" / "raw"
+        pytest.skip(f"{PUBLISHED[name].title} cannot be had here: {run.stderr}")
+    return folder / RAW / name
 
 
 @pytest.fixture(scope="session")
@@ -83,20 +94,22 @@ def small_dataset() -> Dataset:
         images[:, :, :2] = images[:, :, -2:] = 0
         return images.reshape(n, 784), labels
 
-    return Dataset(*digits(200), *digits(50))
+    return Dataset(*digits(200), *digits(50), image_shape=(28, 28))
 
 
 @pytest.fixture
 def trial() -> Trial:
     """The experiment in small: a last batch that is short, two epochs."""
     return Trial(
-        sizes=(784, 128, 64, 10),
-        initializer="normal",
-        sigma=0.05,
+        network=Perceptron((784, 128, 64, 10), "relu"),
+        data="da7a",
+        start=Start(NORMAL, 0.05),
         optimizer="adam",
         learning_rate=1e-3,
+        adam_epsilon=1e-8,
         batch_size=64,
         epochs=2,
+        extra_steps=0,
         seed=0,
         replicate=0,
     )
@@ -104,20 +117,25 @@ def trial() -> Trial:
 
 @pytest.fixture
 def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
-    """A folder with the small data set as data/raw."""
+    """A folder with the small data set in place of MNIST."""
     return write_data(tmp_path, small_dataset)
 
 
-def write_data(workspace: Path, dataset: Dataset) -> Path:
-    """Write data/raw as download does; returns `workspace`."""
-    raw = workspace / "data" / "raw"
+def write_data(workspace: Path, dataset: Dataset, name: str = "mnist") -> Path:
+    """Write data/raw/NAME as download does; returns `workspace`."""
+    raw = workspace / RAW / name
+    write_raw(raw, dataset)
+    write_sums(raw, {path.name: sha256(path.read_bytes()) for path in raw.iterdir()})
+    return workspace
+
+
+def write_raw(raw: Path, dataset: Dataset) -> None:
+    """Write four IDX files into the new folder `raw`."""
     raw.mkdir(parents=True)
     for split, part in (("train", "train"), ("t10k", "test")):
         images = getattr(dataset, f"{part}_images")
-        write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
+        write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, *dataset.image_shape))
         write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(dataset, f"{part}_labels"))
-    write_sums(raw, {path.name: sha256(path.read_bytes()) for path in raw.iterdir()})
-    return workspace
 
 
 def probes_of(sigma: float, epochs: int) -> list[ProbeRecord]:

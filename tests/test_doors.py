@@ -76,8 +76,8 @@ def test_help_says_how_a_door_is_called(door: str, option: str) -> None:
     ("door", "arguments"),
     [
         *((door, ["--sigma", "1"]) for door in DOORS),
-        *((door, ["studies/sgd"]) for door in ("stages.plot", "stages.download")),
-        *((door, ["studies/no"]) for door in ("stages.train", "stages.aggregate")),
+        *((door, ["studies/sgd"]) for door in ("stages.plot", "stages.report")),
+        *((door, ["studies/no"]) for door in ("stages.download", "stages.train")),
         ("stages.train", ["studies/sgd", "studies/depth"]),
     ],
 )

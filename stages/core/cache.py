@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
-from stages.core.records import FILES, RECORD, largest, parse_json, verify_files
+from stages.core.records import FILES, RECORD, WEIGHTS, largest, parse_json, verify_files
 from stages.core.trial import Provenance, Trial, trial_key
 from stages.process.checkout import checkout
 from stages.process.door import InputError
@@ -125,8 +125,8 @@ class TrialCache:
             manifest = {name: sha256(content) for name, content in files.items()}
             for name, content in {**files, _MANIFEST: json.dumps(manifest).encode()}.items():
                 _write_durably(fresh / name, content)
-            if entry.exists() and len(files) == len(FILES):
-                entry.rename(scratch / "replaced")
+            if WEIGHTS in files and entry.exists() and not (entry / WEIGHTS).exists():
+                entry.rename(scratch / "lone record")
             try:
                 fresh.rename(entry)
             except OSError:

@@ -3,7 +3,7 @@
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -21,8 +21,8 @@ from pydantic import (
 
 from stages.core import strict_yaml
 from stages.core.activations import ACTIVATIONS
-from stages.core.dataset import FOLDER, KNOWN
 from stages.core.networks import MOMENTS, PERCEPTRON
+from stages.core.published import FOLDER, PUBLISHED
 from stages.core.schemes import SCHEMES
 from stages.core.strict_yaml import number
 from stages.core.validation import validated
@@ -111,7 +111,7 @@ Float = Annotated[float, Strict(), BeforeValidator(_number), Field(allow_inf_nan
 Int = Annotated[int, Strict(), BeforeValidator(_number)]
 Sigma = Annotated[Float, AfterValidator(_in_range_of_floats)]
 Units = Annotated[Int, Field(ge=1, le=100_000)]
-DataName = Annotated[str, _one_of([*KNOWN, FOLDER])]
+DataName = Annotated[str, _one_of([*PUBLISHED, FOLDER])]
 ActivationName = Annotated[str, _one_of(ACTIVATIONS)]
 OptimizerName = Annotated[str, _one_of(MOMENTS)]
 SchemeName = Annotated[str, _one_of(SCHEMES)]
@@ -142,19 +142,25 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _path(value: Any) -> Any:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise ValueError("must be null or the path of a folder")
+    return value
+
+
 class Data(_Section):
-    """The images that networks learn."""
+    """The images that are told apart."""
 
     name: DataName = "mnist"
-    path: str | None = None
+    path: Annotated[str | None, BeforeValidator(_path)] = None
 
     @field_validator("path")
     @classmethod
-    def _only_a_folder_has_one(cls, path: str | None, info: ValidationInfo) -> str | None:
+    def _own_data_has_one(cls, path: str | None, info: ValidationInfo) -> str | None:
         name = info.data.get("name")
-        if name == FOLDER and not path:
-            raise ValueError("must be the folder of four IDX files, since data.name is folder")
-        if name in KNOWN and path is not None:
+        if path is None and name == FOLDER:
+            raise ValueError("must be that of four IDX files, since data.name is folder")
+        if path is not None and name in PUBLISHED:
             raise ValueError(f"must be null, since data.name is {name}")
         return path
 
@@ -218,7 +224,7 @@ class Sweep(_Section):
 
     @field_validator("initializers")
     @classmethod
-    def _schemes_differ(cls, initializers: tuple[Scheme, ...]) -> tuple[Scheme, ...]:
+    def _schemes_differ(cls, initializers: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(initializers)) < len(initializers):
             raise ValueError("must not name a scheme twice")
         return initializers
@@ -296,6 +302,15 @@ def overridden(content: Mapping[str, Any], overrides: Overrides) -> dict[str, An
     return {**sections, **changed}
 
 
+def flatten(content: Any, *sections: str) -> Iterator[tuple[str, Any]]:
+    """What is no mapping as `section.name` and value, however deep it lies."""
+    if not isinstance(content, Mapping) or not content:
+        yield ".".join(sections), content
+        return
+    for name, value in content.items():
+        yield from flatten(value, *sections, name)
+
+
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and validate a parameter file; mistakes end the process, a line each, exit code 1."""
     try:
@@ -304,6 +319,8 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
         for name, overrides in params.variants.items():
             variant = overridden(content, overrides)
             validated(Params, variant, str(path), f"variants.{name}.")
+        if len({sweep.data for sweep in params.sweeps().values() if sweep.data.path}) > 1:
+            raise InputError(f"{path}: variants: data.path must be the same wherever it is set")
     except InputError as error:
         sys.exit(str(error))
     return params

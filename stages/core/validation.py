@@ -17,6 +17,7 @@ _MOST_LINES: Final = 10
 
 _WORDS: Final = {  # pydantic's type of mistake -> what is allowed
     "float_type": "must be a number",
+    "bool_type": "must be true or false",
     "finite_number": "must be a finite number",
     "int_type": "must be a whole number",
     "greater_than": "must be greater than {gt}",

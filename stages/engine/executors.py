@@ -10,9 +10,7 @@ from stages.engine.pool import Pool
 from stages.process.door import InputError
 
 
-def open_pool(
-    runtime: Runtime, datasets: Mapping[str, Dataset]
-) -> AbstractContextManager[Pool]:
+def open_pool(runtime: Runtime, datasets: Mapping[str, Dataset]) -> AbstractContextManager[Pool]:
     """The pool that `runtime` asks for.
 
     It raises InputError, when it is entered or used, if there is no such device or scheduler, or

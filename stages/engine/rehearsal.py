@@ -47,7 +47,7 @@ def _dataset() -> Dataset:
     images = (ink * 2_654_435_761 >> 24).astype(np.uint8)
     images[:, :_BLACK] = 0
     labels = (np.arange(_IMAGES) % CLASSES).astype(np.uint8)
-    return Dataset(images, labels, images, labels)
+    return Dataset(images, labels, images, labels, image_shape=(28, 28))
 
 
 def _groups() -> Iterator[list[Trial]]:

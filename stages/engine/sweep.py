@@ -120,7 +120,9 @@ class _Sweep:
 
     def _collect(self) -> None:
         done, _ = wait(self.running, _POLL_SECONDS, FIRST_COMPLETED)
-        abreast = sum(epoch_work(trial) for claim in self.running.values() for trial in claim.trials)
+        abreast = sum(
+            epoch_work(trial) for claim in self.running.values() for trial in claim.trials
+        )
         self.progress.work_ended(self.pool.ended_work(), abreast)
         for future in done:
             claim, results = self.running[future], self._answer(future)

@@ -22,7 +22,6 @@ from stages.engine.plan import epoch_work
 from stages.engine.provenance import survey
 from stages.engine.results import TrialResult
 
-
 __all__ = ["describe", "set_up", "survey", "train"]
 
 

@@ -40,7 +40,7 @@ from studies.depth.networks import ACTIVATIONS, Group, Score
 from studies.depth.params import Params, read_params
 from studies.depth.pool import train_groups
 
-RAW, TABLE = Path("data/raw"), Path("studies/depth/metrics/trainability.csv")
+RAW, TABLE = Path("data/raw/mnist"), Path("studies/depth/metrics/trainability.csv")
 _LARGEST_FILE = 2**20
 """Bytes; the scores of 1000 networks, as many as a group may have, take a fifth."""
 

@@ -98,9 +98,11 @@ def test_every_way_learns_what_our_trainer_learns(
 ) -> None:
     trials = [replace(trial, sigma=sigma) for sigma in (0.05, 0.1)]
     if way == "jax_scan":  # its threads would stay in this process
-        outcome = in_fresh_process("benchmarks.rounds.train", way, trials, workspace / "data/raw")
+        outcome = in_fresh_process(
+            "benchmarks.rounds.train", way, trials, workspace / "data/raw/mnist"
+        )
     else:
-        outcome = train(way, trials, workspace / "data/raw")
+        outcome = train(way, trials, workspace / "data/raw/mnist")
     expected = [
         result.history[-1].test_accuracy
         for result in train_group(trials, small_dataset, torch.device("cpu"))

@@ -108,7 +108,13 @@ def test_the_parameters_of_a_result_are_a_table(clone: Clone) -> None:
     assert table["train.epochs"] == 1
     assert table["train.optimizer"] == "adam"
     assert table["sweep.sigma_min"] == 1e-4
-    assert {name.partition(".")[0] for name in table} == {"model", "train", "sweep", "report"}
+    assert {name.partition(".")[0] for name in table} == {
+        "data",
+        "model",
+        "train",
+        "sweep",
+        "report",
+    }
 
 
 def test_killing_dvc_ends_the_stage_that_it_runs(clone: Clone) -> None:
