@@ -72,8 +72,8 @@ def main(folder: Path) -> None:
         write_tables(metrics, finished)
         theory.result()
     for name, summary in summaries.items():
-        print(*([name] if name else []), sep="\n")
-        print(*(f"{scalar} {value:.6g}" for scalar, value in summary.items()), sep="\n")
+        told = [f"{scalar} {value:.6g}" for scalar, value in summary.items()]
+        print(*([f"{name}: {', '.join(told)}"] if name else told), sep="\n")
 
 
 def read_finished(folder: Path) -> list[Finished]:

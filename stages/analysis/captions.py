@@ -15,7 +15,7 @@ from stages.analysis.noise import noise
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
 from stages.analysis.trainability import foretold, theories
-from stages.analysis.wording import data, in_points, sigma
+from stages.analysis.wording import data, in_points, length, optimiser, sigma, units
 
 Array = NDArray[np.float64]
 
@@ -57,9 +57,14 @@ def variants_caption(results: Sequence[Results]) -> list[str]:
 
 def map_caption(grid: Grid) -> list[str]:
     """How networks were trained, what the lines mean, and how far theory foretold what learns."""
-    first, told = grid.rows[0].setting, theories(grid)
+    told = theories(grid)
     networks = "the mean of its networks" if grid.rows[0].best.n > 1 else "one network"
-    sentences = [f"Each cell is {networks}, after {first.length} on {data(first)}."]
+    alike = [
+        f"{what}{shared}"
+        for what, of in (("", units), ("on ", data), ("after ", length), ("by ", optimiser))
+        if (shared := _shared([of(row.setting) for row in grid.rows]))
+    ]
+    sentences = [f"Each cell is {', '.join([networks, *alike])}."]
     if any(told):
         sentences.append(
             "χ₁ is the factor by which a small difference of two inputs, squared, grows in a "
@@ -68,6 +73,11 @@ def map_caption(grid: Grid) -> list[str]:
         )
     pairs = zip(grid.panels, told, strict=True)
     return [*sentences, *(foretold(panel, theory) for panel, theory in pairs if theory)]
+
+
+def _shared(values: Sequence[str]) -> str:
+    """What all have in common."""
+    return values[0] if len(set(values)) == 1 else ""
 
 
 def weights(histograms: Sequence[Histogram], setting: Setting) -> list[str]:

@@ -118,10 +118,10 @@ def against_textbook(results: Sequence[Results]) -> list[str]:
 
 def listed(names: Sequence[str]) -> str:
     """One, two and three; of many the first and the number of the others."""
-    if len(names) > MOST_NAMES:
+    if len(names) > MOST_NAMES + 1:
         return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} others"
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
-MOST_NAMES = 8
+MOST_NAMES = 5
 """Variants that a sentence names."""

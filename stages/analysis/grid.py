@@ -20,6 +20,9 @@ RANGE = {
 MOST_PANELS = 4
 """That fit side by side."""
 
+WIDE = 8
+"""Ratio of the largest number to the smallest."""
+
 EVEN = 1.5
 """Up to this ratio of the largest step to the smallest, an axis shows σ² better than its logarithm.
 """
@@ -47,9 +50,31 @@ class Grid:
         return [row for panel in self.panels for row in panel.rows]
 
     @property
+    def numbers(self) -> list[float]:
+        """Those of all rows."""
+        return [number for panel in self.panels for number in panel.numbers]
+
+    @property
     def of_variance(self) -> bool:
         """Whether x is σ² times 1 / fan-in, in even steps, and not the logarithm of σ."""
         return all(row.setting.fan_in_scale and _even(row) for row in self.rows)
+
+
+_SPOKEN = {
+    "model.depth": "hidden layers",
+    "train.lr": "learning rate",
+    "sweep.biases": "σ of biases",
+}
+
+
+def spoken(parameter: str) -> str:
+    """The name of a number, for people."""
+    return _SPOKEN.get(parameter, parameter.partition(".")[2].replace("_", " "))
+
+
+def wide(numbers: Sequence[float]) -> bool:
+    """Whether they are better shown by their logarithms."""
+    return min(numbers) > 0 and max(numbers) >= WIDE * min(numbers)
 
 
 def find_grid(results: Sequence[Results]) -> Grid | None:
@@ -97,13 +122,22 @@ def _grid(
 
 
 def _title(values: dict[str, Any]) -> str:
-    """`tanh, biases 0.2236`: words speak for themselves, numbers with the names of theirs."""
+    """`tanh, σ_b = 0.224`: words speak for themselves, numbers with the names of theirs."""
     return ", ".join(
-        spelled(value)
-        if isinstance(value, str) and name != "sweep.biases"
+        biases(value)
+        if name == "sweep.biases"
+        else spelled(value)
+        if isinstance(value, str)
         else f"{name.partition('.')[2]} {spelled(value)}"
         for name, value in values.items()
     )
+
+
+def biases(value: float | str) -> str:
+    """How biases begin."""
+    if value == "sigma":
+        return "biases as weights"
+    return "σ_b = 0" if value == "zero" else f"σ_b = {value:.3g}"
 
 
 def _is_number(value: Any) -> bool:

@@ -9,6 +9,7 @@ from stages.analysis.accuracy import Point
 from stages.analysis.noise import error
 from stages.analysis.setting import Setting
 from stages.core.published import PUBLISHED
+from stages.process.pace import counted
 
 SPELLINGS = {
     "adam": "Adam",
@@ -65,15 +66,38 @@ def start(setting: Setting) -> str:
     return f"weights {of_weights}, biases {other}{gains}"
 
 
-def sigma_scales(settings: Sequence[Setting]) -> str:
-    """What σ is the standard deviation of, where sweeps are drawn on one axis."""
-    if all(setting.fan_in_scale for setting in settings):
-        return "σ; initial weights have the standard deviation σ / √fan-in"
-    if any(setting.fan_in_scale for setting in settings):
-        return "σ, standard deviation of initial weights, or that times √fan-in"
-    if all(setting.params["sweep"]["biases"] == "sigma" for setting in settings):
-        return "σ, standard deviation of all initial weights and biases"
-    return "σ, standard deviation of all initial weights"
+def sigma_is(settings: Sequence[Setting]) -> str:
+    """Of what σ is the standard deviation, where sweeps stand on one axis."""
+    scaled = [setting.fan_in_scale for setting in settings]
+    if any(scaled):
+        return f"initial weights{'' if all(scaled) else ', or that'} times √fan-in"
+    if any(setting.params["sweep"]["biases"] != "sigma" for setting in settings):
+        return "initial weights"
+    modules = not all(setting.sizes for setting in settings)
+    return "all initial parameters" if modules else "all initial weights and biases"
+
+
+def sigma_axis(settings: Sequence[Setting]) -> str:
+    """The label of an axis as wide as a figure."""
+    return f"σ, standard deviation of {sigma_is(settings)} (log scale)"
+
+
+def sigma_of(setting: Setting) -> str:
+    """The label of an axis below a panel."""
+    return f"σ: {sigma_is([setting])}".replace("initial weights times", "weights times")
+
+
+def units(setting: Setting) -> str:
+    """The hidden layers of a perceptron, whatever their number; a module by its name."""
+    _, *hidden, _ = setting.sizes or (0, 0)
+    if len(set(hidden)) == 1:
+        return f"{counted(hidden[0], 'unit')} a layer"
+    return network(setting)
+
+
+def length(setting: Setting) -> str:
+    """How long a network trains."""
+    return f"{setting.length} of {setting.params['train']['batch_size']} images a batch"
 
 
 def optimiser(setting: Setting) -> str:

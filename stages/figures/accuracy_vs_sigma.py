@@ -10,7 +10,7 @@ from stages.analysis.accuracy import WINDOW_DISTANCE, Point, best_window
 from stages.analysis.baselines import Baseline
 from stages.analysis.captions import accuracy
 from stages.analysis.findings import A_POINT, Results
-from stages.analysis.wording import sigma, sigma_scales
+from stages.analysis.wording import sigma, sigma_axis
 from stages.figures.curves import draw_chance, draw_curves, draw_diverged, draw_test
 from stages.figures.style import (
     GREEN,
@@ -48,7 +48,7 @@ def accuracy_vs_sigma(results: Results, named: Sequence[Baseline] = ()) -> Figur
     if named:
         axes.tick_params(labelbottom=True)
         _magnify(magnified[0], points, named)
-    figure.axes[-1].set_xlabel(f"{sigma_scales([results.setting])} (log scale)")
+    figure.axes[-1].set_xlabel(sigma_axis([results.setting]))
     return figure
 
 

@@ -56,7 +56,7 @@ def draw_chance(axes: Axes, setting: Setting) -> None:
     )
 
 
-def draw_diverged(axes: Axes, points: Sequence[Point]) -> None:
+def draw_diverged(axes: Axes, points: Sequence[Point], size: float = 10) -> None:
     """Mark sigmas of which a network overflowed."""
     diverged = [point for point in points if point.diverged]
     if diverged:
@@ -65,7 +65,7 @@ def draw_diverged(axes: Axes, points: Sequence[Point]) -> None:
             [100 * point.test_accuracy for point in diverged],
             "X",
             color=INK,
-            markersize=10,
+            markersize=size,
             zorder=4,
             label="with a network that diverged",
         )

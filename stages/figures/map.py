@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from stages.analysis.captions import map_caption
 from stages.analysis.findings import Results
-from stages.analysis.grid import Grid, Panel, find_grid
+from stages.analysis.grid import Grid, Panel, find_grid, spoken, wide
 from stages.analysis.trainability import SCALES, DepthTheory, depth_curve, theories
-from stages.analysis.wording import sigma_scales
+from stages.analysis.wording import sigma_axis
 from stages.figures.style import (
     GREY,
     VERMILION,
+    even_choice,
     legend_below,
     new_figure,
     panel_heading,
@@ -30,9 +31,6 @@ Array = NDArray[np.float64]
 
 _LABELS, _ROOM = 14, 12
 """Numbers beside the axis at most, and ticks below all panels."""
-
-_WIDE = 8
-"""From this ratio of the largest number to the smallest on, their axis is logarithmic."""
 
 
 def variant_map(results: Sequence[Results]) -> Figure | None:
@@ -54,14 +52,14 @@ def variant_map(results: Sequence[Results]) -> Figure | None:
     figure.colorbar(colours, ax=list(row), label="test accuracy (%)", pad=0.01)
     if any(axes.get_legend_handles_labels()[0] for axes in row):
         legend_below(figure, row, columns=3)
-    title(figure, f"Accuracy by σ and {_spoken(grid.parameter)}", map_caption(grid))
+    title(figure, f"Accuracy by σ and {spoken(grid.parameter)}", map_caption(grid))
     return figure
 
 
 def _draw_cells(axes: Axes, panel: Panel, grid: Grid, shades: Normalize) -> None:
     """Draw a row of cells for each variant, over its own sigmas."""
     axes.grid(False)
-    heights = _edges(np.array(panel.numbers), _is_wide(grid))
+    heights = _edges(np.array(panel.numbers), wide(grid.numbers))
     for low, high, row in zip(heights[:-1], heights[1:], panel.rows, strict=True):
         accuracy = np.array([[point.test_accuracy for point in row.points]])
         axes.pcolormesh(
@@ -100,18 +98,11 @@ def _edges(centres: Array, logarithmic: bool) -> Array:
     return np.exp(edges) if logarithmic else edges
 
 
-def _is_wide(grid: Grid) -> bool:
-    """Whether the numbers of the rows stand on a logarithmic axis."""
-    numbers = [number for panel in grid.panels for number in panel.numbers]
-    return min(numbers) > 0 and max(numbers) >= _WIDE * min(numbers)
-
-
 def _scale(axes: Axes, grid: Grid) -> None:
     """Scale both axes to the cells of all panels."""
-    numbers = sorted({number for panel in grid.panels for number in panel.numbers})
-    if _is_wide(grid):
+    if wide(grid.numbers):
         axes.set_yscale("log")
-    labelled = numbers[:: -(-len(numbers) // _LABELS)]
+    labelled = even_choice(sorted(set(grid.numbers)), _LABELS)
     axes.yaxis.set_major_locator(FixedLocator(labelled))
     axes.yaxis.set_major_formatter(FixedFormatter([f"{number:g}" for number in labelled]))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -120,7 +111,7 @@ def _scale(axes: Axes, grid: Grid) -> None:
         scale_sigmas(axes.xaxis, sigmas, _ROOM // len(grid.panels))
     edges = np.concatenate([_sigma_edges(row, grid) for row in grid.rows])
     axes.set_xlim(edges.min(), edges.max())
-    heights = [_edges(np.array(panel.numbers), _is_wide(grid)) for panel in grid.panels]
+    heights = [_edges(np.array(panel.numbers), wide(grid.numbers)) for panel in grid.panels]
     axes.set_ylim(np.concatenate(heights).min(), np.concatenate(heights).max())
 
 
@@ -137,25 +128,13 @@ def _draw_theory(axes: Axes, theory: DepthTheory) -> None:
 
 
 def _label(row: Sequence[Axes], grid: Grid) -> None:
-    scale = " (log scale)" if _is_wide(grid) else ""
-    row[0].set_ylabel(f"{_spoken(grid.parameter)}{scale}")
+    scale = " (log scale)" if wide(grid.numbers) else ""
+    row[0].set_ylabel(f"{spoken(grid.parameter)}{scale}")
     for axes in row:
         axes.set_xlabel(
             "σ_w², variance of initial weights times fan-in"
             if grid.of_variance
             else "σ of the initial parameters (log scale)"
             if len(row) > 1
-            else f"{sigma_scales([of.setting for of in grid.rows])} (log scale)"
+            else sigma_axis([of.setting for of in grid.rows])
         )
-
-
-_SPOKEN = {
-    "model.depth": "hidden layers",
-    "train.lr": "learning rate",
-    "sweep.biases": "σ of biases",
-}
-
-
-def _spoken(parameter: str) -> str:
-    """The name of a number, for people."""
-    return _SPOKEN.get(parameter, parameter.partition(".")[2].replace("_", " "))

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from stages.analysis.captions import changed, outgrown, silent_units, spread
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import network
+from stages.analysis.wording import network, sigma_of
 from stages.core.records import PROBE_IMAGES
 from stages.figures.style import (
     BLUE,
@@ -98,7 +98,7 @@ def signals(probes: Table, layers: Table, theory: Table, setting: Setting) -> Fi
     _movement(panels[3][0], probes, looks, last)
     _distance(panels[3][1], layers, looks)
     for axes in panels.flat:
-        axes.set_xlabel("σ of the initial weights and biases")
+        axes.set_xlabel(sigma_of(setting))
         scale_sigmas(axes.xaxis, _sigmas(probes), _ROOM)
     predicted = theory["sigma"].size > 0
     _legend(figure, panels[0][0], looks, predicted)

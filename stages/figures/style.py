@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib.style
 import numpy as np
@@ -24,6 +25,8 @@ from numpy.typing import NDArray
 
 from stages.core.schemes import SCHEMES
 from stages.process.files import write_atomically
+
+T = TypeVar("T")
 
 BLUE, SKY, GREEN, VERMILION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
 ORANGE, PURPLE = "#E69F00", "#CC79A7"
@@ -98,7 +101,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def title(figure: Figure, text: str, sentences: Sequence[str]) -> None:
     """Put a title above all panels and, below it in smaller type, what holds for all of them."""
-    lines = textwrap.wrap(" ".join(sentences), _FIGURE_WIDTH)
+    lines = _wrapped(sentences, _FIGURE_WIDTH)
     inches = figure.get_figheight()
     figure.text(0.01, 1 - 0.06 / inches, text, weight="bold", fontsize=13, va="top")
     figure.text(0.01, 1 - 0.32 / inches, "\n".join(lines), color=GREY, linespacing=1.25, va="top")
@@ -119,7 +122,7 @@ def panel_heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:
 def _head(
     axes: Axes, text: str, sentences: Sequence[str], width: int, size: float, small: float
 ) -> None:
-    lines = textwrap.wrap(" ".join(sentences), width)
+    lines = _wrapped(sentences, width)
     axes.set_title(text, fontsize=size, pad=8 + 1.4 * small * len(lines))
     axes.annotate(
         "\n".join(lines),
@@ -132,6 +135,15 @@ def _head(
         linespacing=1.25,
         in_layout=False,  # the title reserves its height, and its width may reach past the axes
     )
+
+
+def _wrapped(sentences: Sequence[str], width: int) -> list[str]:
+    return textwrap.wrap(" ".join(sentences), width, break_on_hyphens=False)
+
+
+def even_choice(values: Sequence[T], most: int) -> Sequence[T]:
+    """`values` at even distances, the first among them, so that they are at most so many."""
+    return values[:: -(-len(values) // most)]
 
 
 def shortened(text: str, length: int) -> str:

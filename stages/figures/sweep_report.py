@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from stages.analysis.findings import Results, findings, headline, uncertainty
 from stages.analysis.noise import error
 from stages.analysis.setting import Setting
-from stages.analysis.wording import network, optimiser, sigma, sigma_scales, start
+from stages.analysis.wording import network, optimiser, sigma, sigma_is, start
 from stages.core.records import PROBE_IMAGES
 from stages.figures.markdown import Origin, bullets, document, machine, name_of_data, plain, table
 
@@ -51,8 +51,7 @@ def sweep_report(results: Results, evidence: Sequence[str], networks: Mapping[Or
 def introduction(results: Results) -> str:
     """What the networks have in common and what not."""
     setting, trials = results.setting, results.summary["trials"]
-    symbol, meaning = sigma_scales([setting]).split(maxsplit=1)
-    of = meaning if symbol == "σ," else f"where {meaning}"
+    of = f"the standard deviation of {sigma_is([setting])}"
     what, where = plain(network(setting)), f"trained on {name_of_data(setting)}"
     if trials == 1:
         return f"One network ({what}) was {where}, with {sigma(results.best)}, {of}."

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from stages.analysis.answer import ANSWER, answer
-from stages.analysis.comparison import comparisons, what_differs
+from stages.analysis.comparison import comparisons, leader, listed, what_differs
 from stages.analysis.findings import Results, uncertainty
 from stages.analysis.wording import network, optimiser, start
 from stages.figures.markdown import Origin, bullets, document, machine, name_of_data, plain, table
@@ -40,7 +40,7 @@ def variants_report(
         "## Pictures",
         *pictures,
         "## Findings",
-        uncertainty(results[0]),
+        *trust(results),
         bullets(comparisons(results)),
         "## Numbers",
         number_table(results),
@@ -64,6 +64,18 @@ def introduction(results: Sequence[Results]) -> str:
         f"{counted(trials, 'network')}{what} were trained on {' and '.join(data)}, in "
         f"{counted(len(results), 'variant')} that differ in {names(what_differs(results))}."
     )
+
+
+def trust(results: Sequence[Results]) -> list[str]:
+    """How far to trust the numbers: once, or where numbers of networks or test images differ, once
+    for each."""
+    groups: dict[tuple[int, int], list[Results]] = {}
+    for of in results:
+        groups.setdefault((of.best.n, of.setting.holdout.images), []).append(of)
+    told = [
+        (listed([of.setting.variant for of in g]), uncertainty(leader(g))) for g in groups.values()
+    ]
+    return [text if len(told) == 1 else f"{who}: {text}" for who, text in told]
 
 
 def names(parameters: Mapping[str, object]) -> str:

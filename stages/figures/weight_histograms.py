@@ -14,6 +14,7 @@ from stages.analysis.accuracy import sigma_labels
 from stages.analysis.captions import weights
 from stages.analysis.histograms import Histogram
 from stages.analysis.setting import Setting
+from stages.analysis.wording import sigma_of
 from stages.figures.style import (
     VERMILION,
     dark,
@@ -51,7 +52,7 @@ def weight_histograms(histograms: Sequence[Histogram], setting: Setting) -> Figu
     if not setting.fan_in_scale:
         _draw_sigma(whole)
         figure.legend(loc="outside lower center")
-    whole.set_ylabel("σ of the initial parameters (log scale)")
+    whole.set_ylabel(f"{sigma_of(setting)} (log scale)")
     whole.set_xlabel(f"weight or bias (linear within ± {linear:g}, logarithmic beyond)")
     own.set_xticks([-1, -0.5, 0, 0.5, 1])
     own.set_xlabel("weight or bias / the largest of its σ")
