@@ -87,7 +87,11 @@ def own_code(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -
         ("engine/batched/trainer.py", "_EVALUATION_BATCH = 512", "_EVALUATION_BATCH = 256"),
         ("core/initializers.py", "sqrt(5)", "sqrt(6)"),
         ("core/seeding.py", "parameters", "noise of parameters"),
-        ("core/dataset.py", "/ self.train_images.size / 255, 4)", "/ self.train_images.size / 256, 4)"),
+        (
+            "core/dataset.py",
+            "/ self.train_images.size / 255, 4)",
+            "/ self.train_images.size / 256, 4)",
+        ),
         ("engine/batched/layout.py", "ALIGNMENT = 16", "ALIGNMENT = 32"),
     ],
 )

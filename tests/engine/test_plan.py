@@ -39,7 +39,11 @@ def test_trials_of_a_group_begin_after_the_same_epoch(trial: Trial) -> None:
 def test_no_worker_has_much_more_than_its_share(
     trial: Trial, points: int, workers: int, longest: int
 ) -> None:
-    groups = plan_groups({replace(trial, start=Start(NORMAL, float(s))): 0 for s in range(points)}, workers, lambda _: 5)
+    groups = plan_groups(
+        {replace(trial, start=Start(NORMAL, float(s))): 0 for s in range(points)},
+        workers,
+        lambda _: 5,
+    )
     load = [0] * workers
     for group in groups:
         load[load.index(min(load))] += len(group.trials)
