@@ -9,7 +9,8 @@ from stages.analysis.holdout import Holdout
 from stages.analysis.textbook import Textbook
 from stages.core.facts import Facts
 from stages.core.networks import Perceptron
-from stages.core.trial import FAN_IN, sweep_trials
+from stages.core.starts import FAN_IN
+from stages.core.trial import sweep_trials
 from stages.process.pace import counted
 
 if TYPE_CHECKING:
