@@ -320,7 +320,7 @@ def flatten(content: Any, *sections: str) -> Iterator[tuple[str, Any]]:
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and validate a parameter file; mistakes end the process, a line each, exit code 1."""
     try:
-        content = strict_yaml.read(path)
+        content: Any = strict_yaml.read(path)
         params = validated(Params, content, str(path))
         for name, overrides in params.variants.items():
             variant = overridden(content, overrides)
