@@ -13,7 +13,7 @@ from stages.core.dataset import read_dataset
 from stages.figures.style import house_style, save
 from stages.process.door import InputError
 
-RAW, METRICS, PLOTS = Path("data/raw"), Path("metrics"), Path("plots")
+RAW, METRICS, PLOTS = Path("data/raw/mnist"), Path("metrics"), Path("plots")
 
 
 def run(plan: Plan) -> None:

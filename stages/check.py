@@ -15,22 +15,32 @@ import json
 from pathlib import Path
 
 from stages.analysis.tables import METRICS, write_csv
-from stages.core.params import read_params
+from stages.core.params import flatten, read_params
+from stages.process.door import InputError
 from stages.process.files import write_atomically
 
 CHECKED = Path("data/checked")
 
 
 def main() -> None:
-    """Write params.csv, a row for each parameter of a result, and the file that download awaits."""
-    params = read_params().model_dump(mode="json", exclude={"runtime"})
+    """Write params.csv, a row for each parameter of a result, and the file that download awaits.
+
+    Raises InputError if a module's file is missing.
+    """
+    params = read_params()
+    for sweep in params.sweeps().values():
+        refuse_missing(sweep.model.network)
     METRICS.mkdir(exist_ok=True)
+    values = flatten(params.model_dump(mode="json", exclude={"runtime"}))
     write_csv(
         METRICS / "params.csv",
-        (
-            {"name": f"{section}.{name}", "value": json.dumps(value)}
-            for section, values in params.items()
-            for name, value in values.items()
-        ),
+        ({"name": name, "value": json.dumps(value)} for name, value in values),
     )
     write_atomically(CHECKED, "params.yaml is valid\n")
+
+
+def refuse_missing(network: str) -> None:
+    """Raise InputError if `network` is FILE.py:CLASS and there is no such file."""
+    file, _, name = network.rpartition(":")
+    if name != network and not Path(file).is_file():
+        raise InputError(f"params.yaml: model.network = {network}: there is no file {file}")

@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stages.analysis.answer import ANSWER
+from stages.core.params import flatten
 from stages.process.dvc import run_dvc
 
 WIDTH = 80
@@ -96,15 +97,6 @@ def read_row(name: str, state: str, revision: Any) -> Row:
 def gathered(files: Values) -> Values:
     """All values of some files by their names; a file that cannot be read has none."""
     return {k: v for file in files.values() for k, v in flatten(file.get("data") or {})}
-
-
-def flatten(content: Any, *sections: str) -> Iterator[tuple[str, Any]]:
-    """What is no mapping as `section.name` and value, however deep it lies."""
-    if not isinstance(content, Mapping):
-        yield ".".join(sections), content
-        return
-    for name, value in content.items():
-        yield from flatten(value, *sections, name)
 
 
 def unlike(workspace: Row, others: Sequence[Row]) -> list[str]:

@@ -1,8 +1,8 @@
-"""The download door: the four IDX files of MNIST into data/raw, each verified.
+"""The download door: four IDX files of each data set of params.yaml into data/raw/NAME, checked.
 
-MNIST_DIR, where set, names a folder to take them from instead of the network. Files are fetched
-and verified in a folder beside data/raw and then moved, so this never holds a wrong or partial one.
-Their sums beside them tell the other stages that they are still the same.
+MNIST_DIR and FASHION_MNIST_DIR, where set, name a folder to take them from instead of the network.
+Files are fetched and checked in a folder beside and then moved, so that data/raw/NAME never holds a
+wrong or partial one. Their sums beside them tell the other stages that they are still the same.
 """
 
 if __name__ == "__main__":
@@ -10,32 +10,23 @@ if __name__ == "__main__":
         raise SystemExit("in the project's folder, run: python -m stages.download")
     from stages.process.door import enter
 
-    enter("stages.download")
+    enter("stages.download", takes_folder=True)
 
 from pathlib import Path
-from typing import Final
 
-from stages.core.dataset import FILES, is_complete
-from stages.core.sources import fetch
-from stages.process.scratch import scratch_folder
-from stages.process.sums import write_sums
-
-RAW: Final = Path("data/raw")
+from stages.core.params import PARAMS_FILE, Data, Params, read_params
+from stages.core.raw import bring
 
 
-def main() -> None:
-    """Fill data/raw; raises SourceError if no source can, OSError if the disk refuses."""
-    came_from = "" if is_complete(RAW) else f", from {fill()}"
-    write_sums(RAW, {name: file.sha256 for name, file in FILES.items()})
-    print(f"{RAW}: four files verified{came_from}")
+def main(folder: Path) -> None:
+    """Bring what params.yaml in `folder` asks for into data/raw of the checkout.
+
+    Raises SourceError if no source has it, OSError if the disk refuses.
+    """
+    for data in wanted(read_params(folder / PARAMS_FILE)):
+        print(bring(data))
 
 
-def fill() -> str:
-    """Move four fetched and verified files into data/raw; the name of their source."""
-    with scratch_folder(RAW.parent, f".{RAW.name}") as folder:
-        source = fetch(folder)
-        RAW.mkdir(exist_ok=True)
-        for name, file in FILES.items():
-            (folder / name).replace(RAW / name)
-            print(f"{RAW / name}: {file.size:,} bytes")
-    return source
+def wanted(params: Params) -> list[Data]:
+    """The data sets that networks are trained on."""
+    return list(dict.fromkeys(sweep.data for sweep in params.sweeps().values()))

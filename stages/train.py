@@ -18,69 +18,106 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from stages.core.cache import TrialCache
-from stages.core.dataset import read_dataset
-from stages.core.params import PARAMS_FILE, read_params
+from stages.core.dataset import RAW, Dataset, read_dataset
+from stages.core.facts import FACTS, DataFacts, Facts
+from stages.core.networks import PERCEPTRON
+from stages.core.params import PARAMS_FILE, Params, read_params
 from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
+from stages.engine.executors import open_pool
+from stages.engine.forecast import say_what_it_takes
 from stages.engine.forkserver import warm_up
-from stages.process.door import InputError, importing
+from stages.engine.pool import Pool
+from stages.engine.sweep import train_trials
+from stages.process.door import InputError
 from stages.process.files import write_atomically
 from stages.process.pace import counted, following
 from stages.process.scratch import scratch_folder
 from stages.process.sums import sha256, write_sums
 
-RAW, MODELS, EFFORT = Path("data/raw"), Path("data/models"), Path("metrics/effort.json")
+MODELS, EFFORT = Path("data/models"), Path("metrics/effort.json")
+
+Sweeps = Mapping[str, Params]
+"""The parameters of each variant, by its name."""
 
 
 def main(folder: Path) -> None:
-    """Bring every trial of the sweep into the trial cache, then lay out data/models from it.
+    """Bring every trial of the sweeps into the trial cache, then lay out data/models from it.
 
     `folder` holds params.yaml, and receives what is made.
     """
     params = read_params(folder / PARAMS_FILE)
     if params.runtime.executor == "local":
         warm_up()
-    with importing():  # these import torch, while the server does too
-        from stages.engine.executors import open_pool
-        from stages.engine.forecast import say_what_it_takes
-        from stages.engine.sweep import train_trials
-
-    trials = sweep_trials(params)
+    sweeps = params.sweeps()
     began = time.monotonic()
-    dataset = read_dataset(RAW)
-    with open_pool(params.runtime, dataset) as pool:
-        cache = TrialCache.of_checkout(pool.provenance)
-        asked = following(trials, "looking into the trial cache", len(trials))
-        missing = [trial for trial in asked if cache.find(trial) is None]
-        say_what_is_trained(trials, missing, pool.workers)
+    datasets = {name: read_dataset(RAW / name) for name in names_of_data(sweeps)}
+    modules = {sweep.model.network for sweep in sweeps.values()} - {PERCEPTRON}
+    with open_pool(params.runtime, datasets, modules) as pool:
+        facts = learn_facts(sweeps, datasets, pool)
+        trials = {name: sweep_trials(sweep, facts) for name, sweep in sweeps.items()}
+        wanted = {
+            trial: sweeps[name].sweep.keep_weights
+            for name in sorted(trials, key=lambda name: sweeps[name].sweep.keep_weights)
+            for trial in trials[name]
+        }
+        cache = TrialCache.of_checkout(pool.machine.provenance_of)
+        asked = following(wanted.items(), "looking into the trial cache", len(wanted))
+        missing = {trial: whole for trial, whole in asked if cache.find(trial, whole) is None}
+        say_what_is_trained(wanted, missing, pool.workers)
         say_where_training_begins(missing, cache)
-        on_cores = params.runtime.executor == "local" and pool.provenance.device == "cpu"
-        say_what_it_takes(len(trials), missing, dataset, on_cores * pool.workers, folder)
+        say_what_it_takes(list(wanted), list(missing), facts, pool, folder)
         if missing:
             train_trials(missing, cache, pool)
-    entries = ((trial.name, cache.find(trial)) for trial in trials)
-    write_models(following(entries, f"writing {MODELS}", len(trials)), folder / MODELS)
+    write_models(trials, wanted, facts, cache, folder / MODELS)
     write_effort(
-        folder / EFFORT, len(missing), len(trials) - len(missing), time.monotonic() - began
+        folder / EFFORT, len(missing), len(wanted) - len(missing), time.monotonic() - began
     )
 
 
-def say_what_is_trained(trials: list[Trial], missing: list[Trial], processes: int) -> None:
+def names_of_data(sweeps: Sweeps) -> list[str]:
+    """The data sets that are learned, each once."""
+    return list(dict.fromkeys(sweep.data.name for sweep in sweeps.values()))
+
+
+def learn_facts(sweeps: Sweeps, datasets: Mapping[str, Dataset], pool: Pool) -> Facts:
+    """What the trials depend on beside their parameters."""
+    asked = {(sweep.model.network, sweep.data.name) for sweep in sweeps.values()}
+    return Facts(
+        {name: DataFacts.of(name, dataset) for name, dataset in datasets.items()},
+        {
+            (network, data): pool.describe(network, data)
+            for network, data in sorted(asked)
+            if network != PERCEPTRON
+        },
+    )
+
+
+def say_what_is_trained(
+    wanted: Collection[Trial], missing: Collection[Trial], processes: int
+) -> None:
     """Print how many trials are reused and trained, and how."""
-    line = f"{len(trials)} trials: {len(trials) - len(missing)} reused, {len(missing)} to train"
+    line = f"{len(wanted)} trials: {len(wanted) - len(missing)} reused, {len(missing)} to train"
     if missing:
-        epochs, processes = missing[0].epochs, min(processes, len(missing))
-        line += f": {counted(epochs, 'epoch')} each, on {counted(processes, 'process')}"
+        lengths = {length(trial) for trial in missing}
+        each = f"{lengths.pop()} each, " if len(lengths) == 1 else ""
+        line += f": {each}on {counted(min(processes, len(missing)), 'process')}"
     print(line, flush=True)
 
 
-def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
+def length(trial: Trial) -> str:
+    """How long a trial is trained, for people."""
+    parts = ((trial.epochs, "epoch"), (trial.extra_steps, "step"))
+    return " and ".join(counted(count, name) for count, name in parts if count)
+
+
+def say_where_training_begins(missing: Collection[Trial], cache: TrialCache) -> None:
     """Print what of shorter or longer training the missing trials can and cannot use."""
-    starts = {trial: cache.intact_start(trial) for trial in missing}
+    starts = {trial: cache.start(trial) for trial in missing}
     for start, count in sorted(Counter(starts.values()).items()):
         if start:
             print(f"{count} of them go on from epoch {start}, where earlier training ended")
@@ -89,20 +126,34 @@ def say_where_training_begins(missing: list[Trial], cache: TrialCache) -> None:
         print(f"{len(longer)} of them were trained longer, but only their ends are kept")
 
 
-def write_models(entries: Iterable[tuple[str, dict[str, bytes] | None]], models: Path) -> None:
-    """Replace `models` by a folder for each trial, with its weights and its record, and their sums.
+def write_models(
+    trials: Mapping[str, list[Trial]],
+    wanted: Mapping[Trial, bool],
+    facts: Facts,
+    cache: TrialCache,
+    models: Path,
+) -> None:
+    """Replace `models` by a folder for each trial, with its record and weights, and their sums.
 
-    Raises InputError if an entry is None: the cache lost it since it was trained.
+    Trials of a named variant lie in a folder of its name. Raises InputError if the cache lost a
+    trial since it was trained.
     """
+    folders = {
+        f"{variant}/{trial.name}".lstrip("/"): trial
+        for variant, of_variant in trials.items()
+        for trial in of_variant
+    }
     with scratch_folder(models.parent, f".{models.name}") as scratch:
         fresh = scratch / models.name
         fresh.mkdir()
-        sums = {}
-        for name, files in entries:
+        (fresh / FACTS).write_bytes(content := facts.to_json().encode())
+        sums = {FACTS: sha256(content)}
+        for name, trial in following(folders.items(), f"writing {MODELS}", len(folders)):
+            files = cache.find(trial, wanted[trial])
             if files is None:
                 raise InputError(f"{name} vanished from the trial cache; run again")
-            (fresh / name).mkdir()
-            for file in (INITIAL, WEIGHTS, RECORD):
+            (fresh / name).mkdir(parents=True)
+            for file in (INITIAL, WEIGHTS, RECORD) if wanted[trial] else (RECORD,):
                 (fresh / name / file).write_bytes(files[file])
                 sums[f"{name}/{file}"] = sha256(files[file])
         write_sums(fresh, sums)

@@ -22,7 +22,7 @@ from stages.core.cache import cache_root
 from stages.core.pruning import (
     Entry,
     entries,
-    kept_by_studies,
+    kept_data,
     litter,
     remove_entry,
     remove_litter,
@@ -40,10 +40,10 @@ def main() -> None:
     """Do what the command line says."""
     arguments = parse(sys.argv[1:])
     root = cache_root()
-    held, others, left = entries(root), kept_by_studies(root), litter(root)
+    held, others, left = entries(root), kept_data(root), litter(root)
     print(f"trial cache: {amount(held)}, in {root}")
     if others:
-        print(f"kept by studies beside trials: {megabytes(map(size, others))}; `clear` removes it")
+        print(f"data sets beside them: {megabytes(map(size, others))}; `clear` removes it")
     if left:
         print(f"left by interrupted runs: {megabytes(map(size, left))}; `clear` removes it")
     if arguments.action == "clear":
@@ -91,8 +91,8 @@ def drop(
     if not chosen and not others and not and_litter:
         print("nothing to remove")
         return
-    too = " and what studies keep" * bool(others) + " and what interrupted runs left" * and_litter
-    print(f"this would free {amount(chosen)}{too}; what is needed later is trained again")
+    too = " and data sets" * bool(others) + " and what interrupted runs left" * and_litter
+    print(f"this would free {amount(chosen)}{too}; what is needed later is made again")
     if not yes and not agreed():
         print("nothing removed")
         return

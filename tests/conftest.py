@@ -4,9 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from stages.analysis.baselines import Baseline
-from stages.analysis.mechanism import probe_rows
-from stages.analysis.rows import baseline_row
-from stages.analysis.tables import write_csv, write_json
-from stages.core.dataset import Dataset, is_complete
-from stages.core.records import LayerRecord, ProbeRecord, Record
+from stages.core.dataset import RAW, Dataset
+from stages.core.networks import Perceptron
+from stages.core.published import PUBLISHED, is_complete
+from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.process.sums import sha256, write_sums
 
@@ -50,13 +47,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the four verified IDX files, fit for MNIST_DIR; treat it as read-only.
+    """Folder with the four verified IDX files, fit for MNIST_DIR; treat it as read-only."""
+    return published("mnist", tmp_path_factory)
 
-    It is the data/raw of the repository where that is complete, else the files are fetched once.
-    """
-    if is_complete(raw := REPOSITORY / "data" / "raw"):
+
+@pytest.fixture(scope="session")
+def fashion_mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of Fashion-MNIST, fit for FASHION_MNIST_DIR."""
+    return published("fashion_mnist", tmp_path_factory)
+
+
+def published(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That of data/raw in the repository where it is complete, else the files are fetched once."""
+    if is_complete(raw := REPOSITORY / RAW / name, PUBLISHED[name].files):
         return raw
-    folder = tmp_path_factory.mktemp("mnist")
+    folder = tmp_path_factory.mktemp(name)
+    write_params(folder, data={"name": name})
     run = subprocess.run(
         [sys.executable, "-m", "stages.download"],
         check=False,
@@ -66,8 +72,8 @@ def mnist_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
     )
     if run.returncode != 0:
-        pytest.skip(f"MNIST cannot be had here: {run.stderr}")
-    return folder / "data" / "raw"
+        pytest.skip(f"{PUBLISHED[name].title} cannot be had here: {run.stderr}")
+    return folder / RAW / name
 
 
 @pytest.fixture(scope="session")
@@ -83,20 +89,22 @@ def small_dataset() -> Dataset:
         images[:, :, :2] = images[:, :, -2:] = 0
         return images.reshape(n, 784), labels
 
-    return Dataset(*digits(200), *digits(50))
+    return Dataset(*digits(200), *digits(50), image_shape=(28, 28))
 
 
 @pytest.fixture
 def trial() -> Trial:
     """The experiment in small: a last batch that is short, two epochs."""
     return Trial(
-        sizes=(784, 128, 64, 10),
-        initializer="normal",
-        sigma=0.05,
+        network=Perceptron((784, 128, 64, 10), "relu"),
+        data="da7a",
+        start=Start(NORMAL, 0.05),
         optimizer="adam",
         learning_rate=1e-3,
+        adam_epsilon=1e-8,
         batch_size=64,
         epochs=2,
+        extra_steps=0,
         seed=0,
         replicate=0,
     )
@@ -104,63 +112,25 @@ def trial() -> Trial:
 
 @pytest.fixture
 def workspace(tmp_path: Path, small_dataset: Dataset) -> Path:
-    """A folder with the small data set as data/raw."""
+    """A folder with the small data set in place of MNIST."""
     return write_data(tmp_path, small_dataset)
 
 
-def write_data(workspace: Path, dataset: Dataset) -> Path:
-    """Write data/raw as download does; returns `workspace`."""
-    raw = workspace / "data" / "raw"
-    raw.mkdir(parents=True)
-    for split, part in (("train", "train"), ("t10k", "test")):
-        images = getattr(dataset, f"{part}_images")
-        write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, 28, 28))
-        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(dataset, f"{part}_labels"))
+def write_data(workspace: Path, dataset: Dataset, name: str = "mnist") -> Path:
+    """Write data/raw/NAME as download does; returns `workspace`."""
+    raw = workspace / RAW / name
+    write_raw(raw, dataset)
     write_sums(raw, {path.name: sha256(path.read_bytes()) for path in raw.iterdir()})
     return workspace
 
 
-def probes_of(sigma: float, epochs: int) -> list[ProbeRecord]:
-    """Two layers whose signals grow with sigma, and move less the larger it is."""
-    return [
-        ProbeRecord(
-            epoch,
-            2.3,
-            [LayerRecord(layer * sigma, sigma**2 / layer, 0.1, epoch / sigma) for layer in (1, 2)],
-        )
-        for epoch in (0, epochs)
-    ]
-
-
-def write_evidence(metrics: Path, records: Sequence[Record], named: Sequence[Baseline]) -> None:
-    """What aggregate writes about layers, theory and named initialisers, beside `records`."""
-    sigmas = sorted({record.sigma for record in records})
-    layers = [(sigma, layer) for sigma in sigmas for layer in (1, 2)]
-    write_csv(metrics / "probes.csv", probe_rows(records))
-    write_csv(
-        metrics / "layers.csv",
-        ({"sigma": sigma, "layer": layer, "distance": 0.5} for sigma, layer in layers),
-    )
-    theory = {"activation_rms": 1.0, "gradient_norm": 1.0, "glorot_sigma": 0.1, "he_sigma": 0.2}
-    write_csv(
-        metrics / "theory.csv",
-        ({"sigma": sigma, "layer": layer, **theory} for sigma, layer in layers),
-    )
-    errors = {f"{name}, layer 1": 0.125 for name in ("activation_rms", "gradient_norm")}
-    write_json(
-        metrics / "theory.json",
-        {name: {"mean_abs_log10_error": error} for name, error in errors.items()},
-    )
-    write_csv(
-        metrics / "distributions.csv",
-        (
-            {"sigma": sigma, "layer": layer, "bin_center": centre, "before": 2, "after": 3}
-            for sigma, layer in layers
-            for centre in (-1.0, 0.0, 1.0)
-        ),
-    )
-    columns = [field.name for field in fields(Baseline)]
-    write_csv(metrics / "baselines.csv", map(baseline_row, named), columns)
+def write_raw(raw: Path, dataset: Dataset) -> None:
+    """Write four IDX files into the new folder `raw`."""
+    raw.mkdir(parents=True)
+    for split, part in (("train", "train"), ("t10k", "test")):
+        images = getattr(dataset, f"{part}_images")
+        write_idx(raw / f"{split}-images-idx3-ubyte", images.reshape(-1, *dataset.image_shape))
+        write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(dataset, f"{part}_labels"))
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
@@ -178,7 +148,7 @@ def write_params(workspace: Path, **changes: Any) -> None:
 
 def doors() -> list[str]:
     """The modules that are run, not imported: those of this repository that call `enter`."""
-    files = [*REPOSITORY.glob("stages/*.py"), *REPOSITORY.glob("studies/*/*.py")]
+    files = REPOSITORY.glob("stages/*.py")
     return [
         ".".join(file.relative_to(REPOSITORY).with_suffix("").parts)
         for file in sorted(files)

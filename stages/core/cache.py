@@ -1,6 +1,6 @@
 """The trial cache: a content-addressed store of finished trials, shared by all of a checkout.
 
-An entry is a folder <key>/<epochs> that appears whole, by one rename, or not at all. It carries the
+An entry is a folder <key>/<length> that appears whole, by one rename, or not at all. It carries the
 SHA-256 of each of its files, so that what was damaged later is noticed, and trained again.
 """
 
@@ -9,13 +9,13 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
-from stages.core.records import FILES, largest, parse_json, verify_files
+from stages.core.records import FILES, RECORD, WEIGHTS, largest, parse_json, verify_files
 from stages.core.trial import Provenance, Trial, trial_key
 from stages.process.checkout import checkout
 from stages.process.door import InputError
@@ -23,8 +23,8 @@ from stages.process.files import read_bounded
 from stages.process.scratch import remove, scratch_folder, sweep
 from stages.process.sums import sha256
 
-EPOCHS = re.compile(r"[1-9][0-9]*", re.ASCII)
-"""The name of an entry."""
+LENGTH = re.compile(r"[1-9][0-9]*|(0|[1-9][0-9]*)\+[1-9][0-9]*", re.ASCII)
+"""The name of an entry: epochs, and steps of an unfinished one."""
 
 SCRATCH = "unfinished"
 
@@ -56,25 +56,25 @@ def key_lock(root: Path, key: str) -> BaseFileLock:
 
 
 class TrialCache:
-    """Finished trials of one provenance under `root`."""
+    """Finished trials under `root`; `provenance_of` tells how a trial is trained now."""
 
-    def __init__(self, root: Path, provenance: Provenance) -> None:
+    def __init__(self, root: Path, provenance_of: Callable[[Trial], Provenance]) -> None:
         self._root = root
-        self._provenance = provenance
+        self._provenance_of = provenance_of
 
     @classmethod
-    def of_checkout(cls, provenance: Provenance) -> "TrialCache":
+    def of_checkout(cls, provenance_of: Callable[[Trial], Provenance]) -> "TrialCache":
         """The cache of this checkout, without what killed runs left unfinished in it."""
         root = cache_root()
         for place in scratch_places(root):
             sweep(*place)
-        return cls(root, provenance)
+        return cls(root, provenance_of)
 
-    def find(self, trial: Trial) -> dict[str, bytes] | None:
+    def find(self, trial: Trial, whole: bool = True) -> dict[str, bytes] | None:
         """The files of a trial, by name; None where there are none or they are damaged.
 
-        A damaged entry is reported on stderr and removed; InputError where that is not allowed.
-        The time of an entry is its last use.
+        Unless `whole`, its record is enough. A damaged entry is reported on stderr and removed;
+        InputError where that is not allowed. The time of an entry is its last use.
         """
         entry = self._entry(trial)
         try:
@@ -85,36 +85,38 @@ class TrialCache:
             return None
         with suppress(OSError):  # pruning goes by it; a read-only cache does without
             os.utime(entry)
-        return files
+        return None if whole and len(files) < len(FILES) else files
 
     def lengths(self, trial: Trial) -> list[int]:
-        """After how many epochs the training of this trial has been kept, whatever its own."""
+        """After how many whole epochs the training of this trial has been kept."""
         try:
             names = [path.name for path in self._entry(trial).parent.iterdir()]
         except OSError:
             return []
-        return sorted(int(name) for name in names if EPOCHS.fullmatch(name))
+        return sorted(int(name) for name in names if LENGTH.fullmatch(name) and "+" not in name)
 
     def start(self, trial: Trial) -> int:
-        """The epoch after which the training of this trial can begin: the last kept, or 0."""
-        return max((n for n in self.lengths(trial) if n < trial.epochs), default=0)
+        """The epoch after which the training of this trial can begin: the last kept, or 0.
 
-    def intact_start(self, trial: Trial) -> int:
-        """As `start`, once what is damaged of shorter trainings is reported and removed."""
+        What is damaged of shorter trainings is reported and removed.
+        """
         for epochs in reversed(self.lengths(trial)):
-            if epochs < trial.epochs and self.find(replace(trial, epochs=epochs)) is not None:
+            shorter = trial.after(epochs)
+            if epochs < trial.records and shorter != trial and self.find(shorter) is not None:
                 return epochs
         return 0
 
     def store(self, trial: Trial, files: dict[str, bytes]) -> None:
         """Add the files of a trial; where another process was first, its equal entry stays.
 
-        Raises InputError if these are not files of `trial`: its key would then be a lie.
+        All files replace a lone record. Raises InputError if these are not files of `trial`: its
+        key would then be a lie.
         """
         try:
-            verify_files(files, trial, self._provenance)
+            verify_files(files, trial, self._provenance_of(trial))
         except ValueError as fault:
-            raise InputError(f"what came back for {trial.start} is not stored: {fault}") from None
+            label = trial.start.label
+            raise InputError(f"what came back for {label} is not stored: {fault}") from None
         entry = self._entry(trial)
         entry.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(self._root, SCRATCH) as scratch:
@@ -123,6 +125,8 @@ class TrialCache:
             manifest = {name: sha256(content) for name, content in files.items()}
             for name, content in {**files, _MANIFEST: json.dumps(manifest).encode()}.items():
                 _write_durably(fresh / name, content)
+            if WEIGHTS in files and entry.exists() and not (entry / WEIGHTS).exists():
+                entry.rename(scratch / "lone record")
             try:
                 fresh.rename(entry)
             except OSError:
@@ -141,19 +145,19 @@ class TrialCache:
         return key_lock(self._root, entry.parent.name)
 
     def _entry(self, trial: Trial) -> Path:
-        key = trial_key(trial, self._provenance)
-        return self._root / key[:2] / key / str(trial.epochs)
+        key = trial_key(trial, self._provenance_of(trial))
+        return self._root / key[:2] / key / trial.length
 
     def _read(self, entry: Path, trial: Trial) -> dict[str, bytes]:
         """The files of an entry; ValueError, or OSError, if they are not sound and of `trial`."""
         manifest = parse_json(read_bounded(entry / _MANIFEST, _LARGEST_MANIFEST))
-        if not isinstance(manifest, dict) or manifest.keys() != set(FILES):
+        if not isinstance(manifest, dict) or set(manifest) not in ({*FILES}, {RECORD}):
             raise ValueError(f"{_MANIFEST} does not name the files of a trial")
-        files = {name: read_bounded(entry / name, largest(name, trial)) for name in FILES}
+        files = {name: read_bounded(entry / name, largest(name, trial)) for name in manifest}
         for name, content in files.items():
             if manifest[name] != sha256(content):
                 raise ValueError(f"{name} has another SHA-256")
-        verify_files(files, trial, self._provenance)
+        verify_files(files, trial, self._provenance_of(trial))
         return files
 
 

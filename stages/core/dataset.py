@@ -1,143 +1,164 @@
-"""MNIST as four NumPy arrays.
+"""Greyscale images with labels as four NumPy arrays, and what follows from them.
 
-`verify` holds a raw IDX file against its published size and SHA-256; `read_dataset` parses the four
-files. Neither imports torch, so that reading costs no start-up time.
+`parse_dataset` makes them of the contents of four IDX files and holds these against each other;
+`read_dataset` reads those in a folder. Neither imports torch: reading costs no start-up time.
 """
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.process.sums import VerifiedFolder
 
-MEAN: Final = 0.1307
-"""Mean pixel of the training images, on the scale 0 to 1."""
+RAW: Final = Path("data/raw")
+"""Holds a folder for each data set, called as params.yaml calls it."""
 
-STD: Final = 0.3081
-"""Standard deviation of the pixels of the training images, on the scale 0 to 1."""
+TRAIN: Final = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+TEST: Final = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+RAW_FILES: Final = (*TRAIN, *TEST)
+"""How a data set's files are called, as MNIST's were published: images, then labels."""
 
-CLASSES: Final = 10
-
-CHANCE_ACCURACY: Final = 0.1135
-"""Share of the commonest digit (the 1) in the test set: the score of always answering 1."""
-
-IMAGE_SHAPE: Final = (28, 28)
-"""Rows and columns of an image, in pixels."""
-
-IDX_UNSIGNED_BYTE: Final = 0x08
+_IDX_UNSIGNED_BYTE: Final = 0x08
+_PART: Final = 2**18
+"""Pixels of which squares are summed at once; they fit a processor's cache."""
 
 
-class RawFile(NamedTuple):
-    """What an uncompressed IDX file must be: its size in bytes and its SHA-256 in hexadecimal."""
+class DataError(ValueError):
+    """An IDX `file` that cannot be used, and its `fault`, half a line."""
 
-    size: int
-    sha256: str
-
-
-FILES: Final[dict[str, RawFile]] = {
-    "train-images-idx3-ubyte": RawFile(
-        47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-    ),
-    "train-labels-idx1-ubyte": RawFile(
-        60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-    ),
-    "t10k-images-idx3-ubyte": RawFile(
-        7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-    ),
-    "t10k-labels-idx1-ubyte": RawFile(
-        10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-    ),
-}
+    def __init__(self, file: str, fault: str) -> None:
+        super().__init__(f"{file}: {fault}")
+        self.file, self.fault = file, fault
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The 60,000 training and 10,000 test digits.
+    """Images to train on and to test with.
 
-    Images are uint8 [n, 784], 0 is background and 255 is ink; labels are uint8 [n], 0 to 9.
+    Images are uint8 [n, rows * columns], 0 to 255; labels are uint8 [n].
     """
 
     train_images: NDArray[np.uint8]
     train_labels: NDArray[np.uint8]
     test_images: NDArray[np.uint8]
     test_labels: NDArray[np.uint8]
+    image_shape: tuple[int, int]  # rows, columns
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hexadecimal) over the shapes and bytes of the four arrays, computed once."""
+        """SHA-256 (hexadecimal) over the shapes and bytes of the four arrays, computed once.
+
+        The shape of an image enters where it is no square, which the number of pixels tells.
+        """
         hasher = hashlib.sha256()
         for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             hasher.update(repr(array.shape).encode())
             hasher.update(np.ascontiguousarray(array).data)
+        rows, columns = self.image_shape
+        if rows != columns:
+            hasher.update(repr(self.image_shape).encode())
         return hasher.hexdigest()
 
+    @cached_property
+    def classes(self) -> int:
+        """Outputs of a network: one for each label from 0 to the largest."""
+        return int(self.train_labels.max()) + 1
 
-def verify(path: Path) -> None:
-    """Check that the IDX file `path` is the published one of its name.
+    @property
+    def mean(self) -> float:
+        """Mean pixel of the training images on the scale 0 to 1, to 4 decimals, as it is quoted."""
+        total, _ = self._sums
+        return round(total / self.train_images.size / 255, 4)
 
-    Raises ValueError (one line) if it is missing or its size or SHA-256 is wrong, OSError if it
-    cannot be read, KeyError if its name is none of FILES.
+    @property
+    def std(self) -> float:
+        """Standard deviation of these pixels, to 4 decimals too."""
+        n, (total, squares) = self.train_images.size, self._sums
+        return round(math.sqrt(n * squares - total**2) / n / 255, 4)
+
+    @cached_property
+    def chance(self) -> float:
+        """The accuracy of always answering the commonest label of the test images."""
+        return int(np.bincount(self.test_labels).max()) / len(self.test_labels)
+
+    @cached_property
+    def _sums(self) -> tuple[int, int]:
+        """Of the pixels of the training images and of their squares."""
+        pixels, squares = self.train_images.reshape(-1), 0
+        for start in range(0, pixels.size, _PART):
+            part = pixels[start : start + _PART].astype(np.float64)
+            squares += int(part @ part)  # of whole numbers, so exact in whatever order it adds
+        return int(pixels.sum(dtype=np.int64)), squares
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """Read the four IDX files in `folder`, each held against its sum beside them.
+
+    Raises InputError on one that is missing, altered, malformed or does not fit the others.
     """
-    expected = FILES[path.name]
-    if not path.is_file():
-        raise ValueError(f"{path.name}: no such file")
-    size = path.stat().st_size
-    if size != expected.size:
-        raise ValueError(f"{path.name}: {size:,} bytes instead of {expected.size:,}")
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    if sha256 != expected.sha256:
-        raise ValueError(f"{path.name}: SHA-256 {sha256[:12]}… instead of {expected.sha256[:12]}…")
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether `folder` holds all four IDX files, each verified."""
+    raw = VerifiedFolder(folder)
     try:
-        for name in FILES:
-            verify(folder / name)
-    except (OSError, ValueError):
-        return False
-    return True
+        return parse_dataset(raw.read)
+    except DataError as error:
+        raise raw.refusal(error.file, error.fault) from None
 
 
-def read_dataset(raw_dir: Path) -> Dataset:
-    """Read the four IDX files in `raw_dir`, each held against its sum beside them.
+def parse_dataset(read: Callable[[str], bytes]) -> Dataset:
+    """The data set in four IDX files, whose contents `read` gives by their names in RAW_FILES.
 
-    Raises InputError on one that is missing, altered or malformed.
+    Raises DataError on one that is malformed, does not fit the others or teaches nothing.
     """
-    raw = VerifiedFolder(raw_dir)
-    return Dataset(*_read_split(raw, "train"), *_read_split(raw, "t10k"))
+    train_images, train_labels = _parse_split(read, TRAIN)
+    test_images, test_labels = _parse_split(read, TEST)
+    rows, columns = train_images.shape[1:]
+    if test_images.shape[1:] != (rows, columns):
+        sizes = "images of {} x {} pixels, those trained on have {} x {}"
+        raise DataError(TEST[0], sizes.format(*test_images.shape[1:], rows, columns))
+    learnt = np.unique(train_labels)
+    if len(learnt) == 1:
+        raise DataError(TRAIN[1], f"every label is {learnt[0]}, so there is nothing to tell apart")
+    if unknown := set(test_labels.tolist()) - set(learnt.tolist()):
+        raise DataError(TEST[1], f"label {min(unknown)} is none of those trained on")
+    flat = (images.reshape(-1, rows * columns) for images in (train_images, test_images))
+    dataset = Dataset(next(flat), train_labels, next(flat), test_labels, (rows, columns))
+    if dataset.std == 0:
+        raise DataError(TRAIN[0], "pixels hardly differ, so there is nothing to learn from")
+    return dataset
 
 
-def _read_split(raw: VerifiedFolder, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images uint8 [n, 784] and labels uint8 [n] of the split called "train" or "t10k"."""
-    images_name, labels_name = f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"
-    images = _read_idx(raw, images_name, dimensions=3)
-    labels = _read_idx(raw, labels_name, dimensions=1)
-    if images.shape[1:] != IMAGE_SHAPE:
-        raise raw.refusal(images_name, f"images of {images.shape[1:]} pixels, not {IMAGE_SHAPE}")
+def _parse_split(
+    read: Callable[[str], bytes], names: tuple[str, str]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Images uint8 [n, rows, columns] and labels uint8 [n] of the files called `names`."""
+    images, labels = (parse_idx(name, read(name)) for name in names)
     if len(images) != len(labels):
-        raise raw.refusal(labels_name, f"{len(labels)} labels for {len(images)} images")
-    if (labels >= CLASSES).any():
-        raise raw.refusal(labels_name, f"label {labels.max()} is not a digit")
-    return images.reshape(-1, math.prod(IMAGE_SHAPE)), labels
+        raise DataError(names[1], f"{len(labels):,} labels for {len(images):,} images")
+    return images, labels
 
 
-def _read_idx(raw: VerifiedFolder, name: str, dimensions: int) -> NDArray[np.uint8]:
-    """Parse an IDX file: 0, 0, element type, rank, a big-endian uint32 per axis, then the bytes."""
-    content = np.frombuffer(bytearray(raw.read(name)), dtype=np.uint8)  # writable, as torch wants
-    header = 4 + 4 * dimensions
-    if content[:4].tolist() != [0, 0, IDX_UNSIGNED_BYTE, dimensions]:
-        raise raw.refusal(name, f"not an IDX file of unsigned bytes of rank {dimensions}")
-    if content.size < header:
-        raise raw.refusal(name, f"header of {content.size} bytes instead of {header}")
-    shape: list[int] = content[4:header].view(">u4").tolist()
-    if content.size - header != math.prod(shape):
-        raise raw.refusal(name, f"{content.size - header:,} bytes of data for the shape {shape}")
-    return content[header:].reshape(shape)
+def parse_idx(name: str, content: bytes) -> NDArray[np.uint8]:
+    """The array in an IDX file: [n, rows, columns] where its `name` is of images, else [n].
+
+    It begins with 0, 0, the type of elements, the rank and a big-endian uint32 for each axis.
+    Raises DataError where `content` is no such file, or holds nothing.
+    """
+    rank = 3 if "images" in name else 1
+    header = 4 + 4 * rank
+    values = np.frombuffer(bytearray(content), dtype=np.uint8)  # writable, as torch wants
+    if values[:4].tolist() != [0, 0, _IDX_UNSIGNED_BYTE, rank]:
+        raise DataError(name, f"not an IDX file of unsigned bytes of rank {rank}")
+    if values.size < header:
+        raise DataError(name, f"header of {values.size} bytes instead of {header}")
+    shape: list[int] = values[4:header].view(">u4").tolist()
+    if values.size - header != math.prod(shape):
+        raise DataError(name, f"{values.size - header:,} bytes of data for the shape {shape}")
+    if values.size == header:
+        raise DataError(name, f"holds nothing: its shape is {shape}")
+    return values[header:].reshape(shape)

@@ -15,9 +15,13 @@ from filelock import Timeout
 from pydantic import ValidationError
 
 from stages.core import strict_yaml
-from stages.core.cache import EPOCHS, SCRATCH, key_lock, scratch_places
+from stages.core.cache import LENGTH, SCRATCH, key_lock, scratch_places
+from stages.core.dataset import RAW, read_dataset
+from stages.core.facts import FACTS, DataFacts, Facts
 from stages.core.params import PARAMS_FILE, Params
-from stages.core.records import RECORD, parse_trial
+from stages.core.published import FOLDER, PUBLISHED
+from stages.core.raw import KEPT
+from stages.core.records import RECORD, parse_json, parse_trial
 from stages.core.trial import Trial, sweep_trials
 from stages.process.door import InputError
 from stages.process.files import read_bounded
@@ -26,9 +30,6 @@ from stages.process.scratch import HIDDEN, discard, leftovers, remove, scratch_f
 _LARGEST_RECORD = 2**28
 """Bytes; 100,000 epochs of 16 layers have less."""
 
-_STORE_OF_DEPTH = "depth"
-"""The folder of the cache in which the depth study keeps what it has trained."""
-
 _TELL_ALL_VERSIONS = (
     *("--format=", "--raw", "--no-abbrev", "--no-renames", "--root"),
     *("--full-history", "-m"),  # without them, what a merge left behind is not told
@@ -36,7 +37,12 @@ _TELL_ALL_VERSIONS = (
 """Options of `git log`: a line for each change of a file, of which the fourth word is its blob."""
 
 _STUDIES = "studies/**/"
-_WRITTEN_TO = ("data", "data/raw", "metrics", "plots")
+_MODELS = "data/models"
+_LARGEST_FACTS = 2**24
+"""Bytes; a module of 1000 tensors has 100,000."""
+
+_SETS = [str(RAW / name) for name in (*PUBLISHED, FOLDER)]
+_WRITTEN_TO = ("data", str(RAW), *_SETS, "metrics", "plots")
 """Folders of the experiment, and of a study, in which stages write."""
 
 
@@ -61,15 +67,15 @@ def entries(root: Path) -> list[Entry]:
     """All entries under `root`, in no order; without those that a run removes meanwhile."""
     found = []
     for path in _matching(root, "??/*/*"):
-        if EPOCHS.fullmatch(path.name):
+        if LENGTH.fullmatch(path.name):
             with suppress(FileNotFoundError):
                 found.append(Entry(path, size(path), path.lstat().st_mtime))
     return found
 
 
-def kept_by_studies(root: Path) -> list[Path]:
-    """What studies keep in the cache at `root` beside trials."""
-    return _matching(root, f"{_STORE_OF_DEPTH}/[!.]*")
+def kept_data(root: Path) -> list[Path]:
+    """The data sets that downloads keep in the cache at `root`."""
+    return _matching(root, f"{KEPT}/[!.]*")
 
 
 def remove_entry(root: Path, entry: Entry) -> bool:
@@ -118,19 +124,40 @@ def size(path: Path) -> int:
 def trials_of_all_revisions(checkout: Path) -> set[Trial]:
     """The trials that any commit, experiment or the workspace of `checkout` asks for.
 
-    Raises OSError and CalledProcessError where git cannot be asked.
+    Their data sets and modules are those that lie in `checkout`, as they are now. Raises OSError
+    and CalledProcessError where git cannot be asked.
     """
     written = [checkout / PARAMS_FILE, *_matching(checkout, f"{_STUDIES}{PARAMS_FILE}")]
     texts = {*map(_content, written), *_committed(checkout)}
-    sweeps = filter(None, map(_parsed, texts))
-    return {trial for params in sweeps for trial in sweep_trials(params)}
+    sweeps = [sweep for text in texts for sweep in _sweeps(text)]
+    known = list(_known_facts(checkout))
+    return {t for sweep in sweeps for facts in known for t in _trials(sweep, facts)}
+
+
+def _known_facts(checkout: Path) -> Iterator[Facts]:
+    """What is known here of data sets and modules: from raw data, and from models."""
+    for folder in _matching(checkout, "data/raw/*"):
+        with suppress(OSError, InputError):
+            yield Facts({folder.name: DataFacts.of(folder.name, read_dataset(folder))}, {})
+    for models in ("", _STUDIES):
+        for path in _matching(checkout, f"{models}{_MODELS}/{FACTS}"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                yield Facts.from_json(parse_json(read_bounded(path, _LARGEST_FACTS)))
+
+
+def _trials(sweep: Params, facts: Facts) -> list[Trial]:
+    """The trials of a sweep; none where `facts` do not tell of its data or module."""
+    try:
+        return sweep_trials(sweep, facts)
+    except KeyError:
+        return []
 
 
 def _strays(root: Path) -> list[Path]:
     """What no run would look at: neither entries nor the folders of entries."""
     above = [path for depth in ("??", "??/*") for path in _matching(root, depth)]
     above = [path for path in above if not path.is_dir()]
-    beside = [path for path in _matching(root, "??/*/*") if not EPOCHS.fullmatch(path.name)]
+    beside = [path for path in _matching(root, "??/*/*") if not LENGTH.fullmatch(path.name)]
     earlier_versions = [
         root.glob("tmp????????"),
         root.parent.glob(".raw"),
@@ -143,7 +170,7 @@ def _places(root: Path) -> Iterator[tuple[Path, str]]:
     """Where killed runs may leave something, and under which prefix."""
     yield from scratch_places(root)
     checkout = root.parents[1]
-    yield root / _STORE_OF_DEPTH, HIDDEN
+    yield root / KEPT, HIDDEN
     yield checkout / ".dvc", HIDDEN
     studies = {path.parent for path in _matching(checkout, f"{_STUDIES}{PARAMS_FILE}")}
     for folder in (checkout, *studies):
@@ -166,12 +193,12 @@ def _size(path: Path) -> int:
     return 0 if stat.S_ISDIR(status.st_mode) else status.st_size
 
 
-def _parsed(text: bytes) -> Params | None:
+def _sweeps(text: bytes) -> list[Params]:
     """None for parameters that no run of this code would accept."""
     try:
-        return Params.model_validate(strict_yaml.parse(text))
+        return list(Params.model_validate(strict_yaml.parse(text)).sweeps().values())
     except (InputError, ValidationError):
-        return None
+        return []
 
 
 def _content(path: Path) -> bytes:

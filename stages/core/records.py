@@ -1,7 +1,7 @@
 """A finished trial as files: safetensors for tensors, strict JSON for the rest.
 
 The pipeline hands on weights and record; the optimiser's state stays in the trial cache, where
-longer training takes it up.
+longer training takes it up. Of a trial whose weights nobody reads, the record alone is kept.
 """
 
 import json
@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import load_file
 
-from stages.core.tensors import Shapes, moment_shapes, parameter_shapes
+from stages.core.networks import Network, moment_shapes, parse_network
+from stages.core.starts import Start
 from stages.core.trial import Provenance, Trial
 
 INITIAL, WEIGHTS = "initial.safetensors", "weights.safetensors"
 RECORD, OPTIMIZER = "trial.json", "optimizer.safetensors"
 FILES = (INITIAL, WEIGHTS, OPTIMIZER, RECORD)
+
+Tensors = dict[str, tuple[str, tuple[int, ...]]]
+"""Type, as safetensors calls it, and shape of tensors by name."""
 
 PROBE_IMAGES = 512
 """On so many first training images networks are measured before training and after each epoch."""
@@ -35,7 +39,7 @@ class EpochRecord:
     The training pair is accumulated while the epoch trains, the test pair measured after it.
     """
 
-    epoch: int
+    epoch: int  # counted from 1, the last one perhaps unfinished
     train_loss: float
     train_accuracy: float
     test_loss: float
@@ -65,9 +69,7 @@ class ProbeRecord:
 class Record:
     """What `trial.json` says of a finished trial."""
 
-    initializer: str
-    sigma: float  # NaN unless the initializer is NORMAL
-    replicate: int
+    trial: Trial
     diverged: bool  # whether a loss or a parameter overflowed
     train_seconds: float  # its share of its group's time
     history: list[EpochRecord]
@@ -75,19 +77,32 @@ class Record:
     probes: list[ProbeRecord]  # before training and after each epoch
     untrained_test_accuracy: float  # of all test images, before training
 
+    @property
+    def initializer(self) -> str:
+        """NORMAL, or the name of its scheme."""
+        return self.trial.start.initializer
+
+    @property
+    def sigma(self) -> float:
+        """NaN unless the initializer is NORMAL."""
+        sigma = self.trial.start.sigma
+        return math.nan if sigma is None else sigma
+
+    @property
+    def replicate(self) -> int:
+        """Its number, from 0."""
+        return self.trial.replicate
+
 
 def parse_record(content: bytes) -> Record:
     """Parse the content of `trial.json`; a number that JSON holds as null becomes NaN.
 
     Raises ValueError (half a line) where it is not such a record.
     """
-    record = parse_json(content)
+    record, trial = parse_json(content), parse_trial(content)
     try:
-        trial = record["trial"]
         return Record(
-            initializer=trial["initializer"],
-            sigma=_number(trial["sigma"]),
-            replicate=trial["replicate"],
+            trial=trial,
             diverged=bool(record["diverged"]),
             train_seconds=_number(record["train_seconds"]),
             history=[EpochRecord(**_numbers(epoch)) for epoch in record["history"]],
@@ -103,7 +118,8 @@ def parse_trial(content: bytes) -> Trial:
     """The trial that the content of a `trial.json` is of; ValueError where it is not such."""
     try:
         fields = parse_json(content)["trial"]
-        trial = Trial(**{**fields, "sizes": tuple(fields["sizes"])})
+        parts = {"network": parse_network(fields["network"]), "start": Start(**fields["start"])}
+        trial = Trial(**{**fields, **parts})
         hash(trial)
     except (KeyError, TypeError) as error:
         raise ValueError(f"is not the record of a trial ({type(error).__name__})") from None
@@ -131,61 +147,68 @@ def verify_result(files: Mapping[str, bytes], trial: Trial) -> Record:
 
     Raises ValueError (half a line), which begins with the name of the file at fault.
     """
-    shapes = _tensor_shapes(trial)
-    for name in files.keys() & shapes.keys():
-        _verify_tensors(name, files[name], shapes[name])
+    tensors = _tensors(trial)
+    for name in files.keys() & tensors.keys():
+        _verify_tensors(name, files[name], tensors[name])
     try:
-        if parse_trial(files[RECORD]) != trial:
-            raise ValueError("is of another trial")
         record = parse_record(files[RECORD])
-        moments = list(range(trial.epochs + bool(trial.extra_steps) + 1))
+        if record.trial != trial:
+            raise ValueError("is of another trial")
+        moments = list(range(trial.records + 1))
         layers = {len(probe.layers) for probe in record.probes}
         if (
             [epoch.epoch for epoch in record.history] != moments[1:]
             or [probe.epoch for probe in record.probes] != moments
-            or layers != {len(trial.sizes) - 1}
+            or layers != {len(trial.network.layers)}
         ):
-            raise ValueError(f"does not tell of {trial.epochs} epochs")
+            raise ValueError(f"does not tell of {trial.records} epochs")
     except ValueError as error:
         raise ValueError(f"{RECORD} {error}") from None
     return record
 
 
 def verify_files(files: object, trial: Trial, provenance: Provenance) -> None:
-    """Check that `files` are all those of `trial`, by name, and were trained as `provenance` says.
+    """Check that `files` are all those of `trial`, by name, or its record alone, and sound.
 
-    Raises ValueError (half a line) if not.
+    Raises ValueError (half a line) if not, or if they were not trained as `provenance` says.
     """
-    if not isinstance(files, dict) or files.keys() != set(FILES):
+    if not isinstance(files, dict) or set(files) not in ({*FILES}, {RECORD}):
         raise ValueError(f"not the files {', '.join(FILES)}")
     for name, content in files.items():
         if not isinstance(content, bytes) or len(content) > largest(name, trial):
             raise ValueError(f"{name} is not at most {largest(name, trial):,} bytes")
     if verify_result(files, trial).provenance != provenance:
-        raise ValueError(f"{RECORD} is of another machine, version, code or data")
+        raise ValueError(f"{RECORD} is of another machine, version or code")
 
 
 def largest(name: str, trial: Trial) -> int:
     """More bytes than the file `name` of `trial` can have."""
     if name == RECORD:
-        return 2**16 + 2**10 * (trial.epochs + 1) * len(trial.sizes)
-    shapes = _tensor_shapes(trial)[name].values()
-    return 2**10 * (len(shapes) + 1) + 4 * sum(map(math.prod, shapes))
+        layers, tensors = len(trial.network.layers), len(trial.network.tensors)
+        return 2**16 + 2**10 * (trial.records + 1) * (layers + 1) + 2**9 * tensors
+    tensors_of_file = _tensors(trial)[name].values()
+    numbers = sum(math.prod(shape) for _, shape in tensors_of_file)
+    return 2**10 * (len(tensors_of_file) + 1) + 8 * numbers
 
 
-def _tensor_shapes(trial: Trial) -> dict[str, Shapes]:
-    parameters = parameter_shapes(trial.sizes)
-    moments = moment_shapes(trial.sizes, trial.optimizer)
-    return {INITIAL: parameters, WEIGHTS: parameters, OPTIMIZER: moments}
+def _tensors(trial: Trial) -> dict[str, Tensors]:
+    """What each file with tensors holds."""
+    network = trial.network
+    moments = moment_shapes(network, trial.optimizer)
+    return {
+        INITIAL: network.tensors,
+        WEIGHTS: network.tensors,
+        OPTIMIZER: {name: ("F32", shape) for name, shape in moments.items()},
+    }
 
 
-def _verify_tensors(name: str, content: bytes, shapes: Shapes) -> None:
+def _verify_tensors(name: str, content: bytes, expected: Tensors) -> None:
     try:
         tensors = dict(deserialize(content))  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise ValueError(f"{name} holds no tensors ({type(error).__name__})") from None
     found = {key: (tensor["dtype"], tuple(tensor["shape"])) for key, tensor in tensors.items()}
-    if found != {key: ("F32", shape) for key, shape in shapes.items()}:
+    if found != expected:
         raise ValueError(f"{name} holds other tensors than those of the trial")
 
 
@@ -194,16 +217,16 @@ def _probe(epoch: Any, loss: Any, layers: list[dict[str, Any]]) -> ProbeRecord:
     return ProbeRecord(epoch, _number(loss), records)
 
 
-def read_parameters(folder: Path) -> NDArray[np.float32]:
-    """All weights and biases of the trial in `folder` after training, as one vector."""
-    return np.concatenate([tensor.ravel() for tensor in load_file(folder / WEIGHTS).values()])
+def read_parameters(folder: Path, network: Network) -> NDArray[np.float32]:
+    """All parameters of the trial in `folder` after training, as one vector."""
+    tensors = load_file(folder / WEIGHTS)
+    return np.concatenate([tensors[name].ravel() for name in network.shapes])
 
 
-def read_weight_matrices(path: Path) -> list[NDArray[np.float32]]:
-    """The weight matrices (out, in) in a file of parameters, from the first layer to the last."""
+def read_weight_matrices(path: Path, network: Network) -> list[NDArray[np.float32]]:
+    """The weights of each layer in a file of tensors: (out, in), kernels (out, in * places)."""
     tensors = load_file(path)
-    weights = [name for name in tensors if name.endswith(".weight")]
-    return [tensors[name] for name in sorted(weights, key=lambda name: (len(name), name))]
+    return [tensors[name].reshape(len(tensors[name]), -1) for name in network.layers]
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[str, Any]:

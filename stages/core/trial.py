@@ -3,49 +3,51 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from stages.core.dataset import CLASSES, IMAGE_SHAPE
+from stages.core.facts import Facts
+from stages.core.networks import PERCEPTRON, Network, Perceptron
+from stages.core.starts import NORMAL, SIGMA_DIGITS, Start
 
 if TYPE_CHECKING:
     from stages.core.params import Params  # loads pydantic, which plot does without
-
-_SIGMA_DIGITS = 8
-"""Significant digits of a sigma. A sweep of 25 points and one of 13 compute their common sigmas by
-different roundings; cut to 8 digits they are the same number, and the same trial."""
-
-
-NORMAL = "normal"
-"""The initialiser of the sweep: N(0, sigma²) on all parameters."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """Everything about a training run that a user chooses."""
 
-    sizes: tuple[int, ...]  # units of each layer, inputs and outputs included
-    initializer: str  # NORMAL, or a scheme of stages.core.initializers
-    sigma: float | None  # of NORMAL; None for a scheme, which has its own
+    network: Network
+    data: str  # digest of the data set
+    start: Start
     optimizer: str
     learning_rate: float
+    adam_epsilon: float
     batch_size: int
-    epochs: int
+    epochs: int  # whole ones
+    extra_steps: int  # of one more epoch, then training stops
     seed: int
     replicate: int
-    activation: str = "relu"
-    adam_epsilon: float = 1e-8
-    extra_steps: int = 0  # of one more epoch, after which training stops
 
     @property
     def name(self) -> str:
         """A folder name, unique within a sweep."""
-        return f"{self.start.replace(' ', '-')}-replicate-{self.replicate}"
+        return f"{self.start.label.replace(' ', '-')}-replicate-{self.replicate}"
 
     @property
-    def start(self) -> str:
-        """How its parameters start, for people."""
-        return self.initializer if self.sigma is None else f"sigma {self.sigma:.{_SIGMA_DIGITS}g}"
+    def records(self) -> int:
+        """How many epochs are recorded, an unfinished one among them."""
+        return self.epochs + (self.extra_steps > 0)
+
+    @property
+    def length(self) -> str:
+        """How long it is trained, as a name of a file."""
+        return f"{self.epochs}" + (f"+{self.extra_steps}" if self.extra_steps else "")
+
+    def after(self, epochs: int) -> "Trial":
+        """The same trial, trained for so many epochs."""
+        return replace(self, epochs=epochs, extra_steps=0)
 
 
 @dataclass(frozen=True)
@@ -55,34 +57,54 @@ class Provenance:
     torch: str  # version
     device: str  # "cpu" or "cuda"
     device_model: str
-    code: str  # fingerprint of the source that computes a trial
-    data: str  # digest of the images and labels
+    code: str  # fingerprint of the source that computes a trial of this kind of network
     kernels: str  # digest of what a rehearsal trains: what else decides how numbers are rounded
 
 
-def sweep_trials(params: "Params") -> list[Trial]:
-    """The trials that `params` asks for: in each replicate all sigmas, rising, then the schemes."""
-    starts: list[tuple[str, float | None]] = [(NORMAL, sigma) for sigma in sweep_sigmas(params)]
-    starts += [(scheme, None) for scheme in params.sweep.initializers]
+def sweep_trials(params: "Params", facts: Facts) -> list[Trial]:
+    """The trials of one sweep: in each replicate all sigmas, rising, then the schemes."""
+    data = facts.data[params.data.name]
+    starts = [
+        Start(NORMAL, sigma, params.sweep.scale, params.sweep.bias_deviation)
+        for sigma in sweep_sigmas(params)
+    ]
+    starts += map(Start, params.sweep.initializers)
+    network: Network
+    if params.model.network == PERCEPTRON:
+        sizes = (math.prod(data.image_shape), *params.model.units, data.classes)
+        network = Perceptron(sizes, params.model.activation)
+    else:
+        network = replace(
+            facts.modules[params.model.network, params.data.name],
+            activation=params.model.activation,
+        )
+    epochs, extra_steps = params.train.epochs, 0
+    if params.train.steps is not None:
+        steps_an_epoch = math.ceil(data.train_images / params.train.batch_size)
+        epochs, extra_steps = divmod(params.train.steps, steps_an_epoch)
     return [
         Trial(
-            sizes=(math.prod(IMAGE_SHAPE), *params.model.hidden, CLASSES),
-            initializer=initializer,
-            sigma=sigma,
+            network=network,
+            data=data.digest,
+            start=start,
             optimizer=params.train.optimizer,
             learning_rate=params.train.lr,
+            adam_epsilon=params.train.adam_epsilon,
             batch_size=params.train.batch_size,
-            epochs=params.train.epochs,
+            epochs=epochs,
+            extra_steps=extra_steps,
             seed=params.sweep.seed,
             replicate=replicate,
         )
         for replicate in range(params.sweep.replicates)
-        for initializer, sigma in starts
+        for start in starts
     ]
 
 
 def sweep_sigmas(params: "Params") -> list[float]:
-    """Log-spaced from sigma_min to sigma_max; a sweep of one point is sigma_min alone."""
+    """Those listed; else log-spaced from sigma_min to sigma_max, for one point sigma_min alone."""
+    if params.sweep.sigmas is not None:
+        return [canonical_sigma(sigma) for sigma in params.sweep.sigmas]
     low, high = math.log10(params.sweep.sigma_min), math.log10(params.sweep.sigma_max)
     intervals = max(params.sweep.num_points - 1, 1)
     exponents = [low + (high - low) * i / intervals for i in range(params.sweep.num_points)]
@@ -91,15 +113,18 @@ def sweep_sigmas(params: "Params") -> list[float]:
 
 def canonical_sigma(sigma: float) -> float:
     """Cut a computed sigma to the digits in which every way of computing it agrees."""
-    return float(f"{sigma:.{_SIGMA_DIGITS}g}")
+    return float(f"{sigma:.{SIGMA_DIGITS}g}")
 
 
 def trial_key(trial: Trial, provenance: Provenance) -> str:
     """SHA-256 (hex) of all that determines a trial's course, its length excepted.
 
-    Trials that differ in `epochs` alone share a key: the shorter is the beginning of the longer.
+    Trials that differ in their length alone share a key: the shorter is the beginning of the
+    longer. What an optimiser does not read is no part of it.
     """
     course = asdict(trial)
-    del course["epochs"]
+    del course["epochs"], course["extra_steps"]
+    if trial.optimizer != "adam":
+        del course["adam_epsilon"]
     canonical = json.dumps({"trial": course, "provenance": asdict(provenance)}, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,9 +1,8 @@
-"""A YAML file as an instance of a pydantic model, or its mistakes in plain words, a line each."""
+"""Values as an instance of a pydantic model, or their mistakes in plain words, a line each."""
 
 import json
 from collections.abc import Iterator
 from itertools import groupby, islice
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +17,7 @@ _MOST_LINES: Final = 10
 
 _WORDS: Final = {  # pydantic's type of mistake -> what is allowed
     "float_type": "must be a number",
+    "bool_type": "must be true or false",
     "finite_number": "must be a finite number",
     "int_type": "must be a whole number",
     "greater_than": "must be greater than {gt}",
@@ -29,22 +29,24 @@ _WORDS: Final = {  # pydantic's type of mistake -> what is allowed
 }
 
 
-def read_as(model: type[Model], path: Path) -> Model:
-    """Read and validate a file; InputError holds its mistakes, each on a line with the path."""
-    content = strict_yaml.read(path)
+def validated(model: type[Model], content: Any, file: str, within: str = "") -> Model:
+    """`content` as an instance of `model`.
+
+    InputError holds its mistakes, each on a line with the `file` and the key, after `within`.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = list(islice(_explain(error, model), _MOST_LINES + 1))
+        lines = list(islice(_explain(error, model, within), _MOST_LINES + 1))
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES] = "there are more mistakes"
-    raise InputError("\n".join(f"{path}: {line}" for line in lines))
+    raise InputError("\n".join(f"{file}: {line}" for line in lines))
 
 
-def _explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+def _explain(error: ValidationError, model: type[BaseModel], within: str) -> Iterator[str]:
     """The mistakes about each parameter, or item of one, as `key = value: what is allowed`."""
     for key, mistakes in groupby(error.errors(include_url=False), key=_key):
-        yield _sentence(key, list(mistakes), model)
+        yield _sentence(f"{within}{key}", list(mistakes), model)
 
 
 def _key(mistake: ErrorDetails) -> str:

@@ -9,12 +9,13 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import dask
@@ -22,13 +23,18 @@ from distributed import Client, KilledWorker, Security, get_worker, rpc
 from distributed.comm.core import CommClosedError
 
 from stages.core.dataset import Dataset
+from stages.core.networks import Module
 from stages.core.params import Runtime
 from stages.core.trial import Provenance, Trial
 from stages.engine import worker as training
-from stages.engine.device import resolve_device
-from stages.engine.pool import Pool, in_a_line
-from stages.engine.provenance import FINGERPRINT, provenance_of
+from stages.engine.machine import Machine
+from stages.engine.modules.loading import read_source
+from stages.engine.pool import Files, Pool, in_a_line
+from stages.engine.provenance import FINGERPRINTS, survey
+from stages.engine.tasks import task
 from stages.process.door import InputError
+from stages.process.files import write_atomically
+from stages.process.sums import sha256
 
 _CONNECT_SECONDS = 5
 _LOST = (KilledWorker, CancelledError, CommClosedError)
@@ -38,13 +44,15 @@ for _name in ("distributed", "distributed.client"):
 
 
 @contextmanager
-def dask_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
+def dask_pool(
+    runtime: Runtime, datasets: Mapping[str, Dataset], modules: Iterable[str]
+) -> Iterator[Pool]:
     """The workers that are connected to the scheduler at runtime.scheduler, a group a thread."""
+    sources = dict(_sources(modules))
     failure = partial(_failure, runtime.scheduler)
     with _connect(runtime.scheduler) as client, tempfile.TemporaryDirectory() as scratch:
-        package = _package(Path(scratch))
         try:
-            pool = _set_up(client, package, runtime.device, dataset, failure)
+            pool = _set_up(client, Path(scratch), runtime.device, datasets, sources, failure)
         except InputError:
             raise
         except Exception as error:  # whatever workers raise that lack something
@@ -57,44 +65,54 @@ def dask_pool(runtime: Runtime, dataset: Dataset) -> Iterator[Pool]:
 
 def _set_up(
     client: Client,
-    package: Path,
+    scratch: Path,
     device: str,
-    dataset: Dataset,
+    datasets: Mapping[str, Dataset],
+    sources: Mapping[str, str],
     failure: Callable[[Exception], InputError],
 ) -> Pool:
-    """Bring the code and the data set to the workers."""
-    client.upload_file(str(package))
-    provenance = _common_provenance(client, device, dataset.digest)
+    """Bring the code and the data sets to the workers."""
+    client.upload_file(str(_package(scratch)))
+    machine = _common_machine(client, device)
     watch = _Watch(client, failure)
     # A task, not scattered data: where the last copy is lost, Dask makes it again.
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
-        setting = client.submit(_Setting, dataset, provenance, watch.topic, pure=False)
+        setting = client.submit(_Setting, datasets, sources, watch.topic, pure=False)
     executor = client.get_executor(pure=False)
-    return Pool(
-        lambda trials, starts: executor.submit(_train, trials, starts, setting),
-        sum(client.nthreads().values()),
-        provenance,
-        failure,
-        watch.ended_epochs,
-    )
+
+    def submit(
+        trials: Sequence[Trial], starts: Sequence[Files], provenance: Provenance, whole: bool
+    ) -> Future[list[Files]]:
+        future: Future[list[Files]] = executor.submit(
+            _task, setting, "train", trials, starts, provenance, whole
+        )
+        return future
+
+    def describe(path: str, data: str) -> Module:
+        module: Module = client.submit(_task, setting, "describe", path, data, pure=False).result()
+        return module
+
+    threads = sum(client.nthreads().values())
+    return Pool(submit, describe, threads, machine, failure, False, watch.ended_work)
 
 
 @dataclass(frozen=True)
 class _Setting:
     """What a worker must have to train; it comes to each worker once, and stays there."""
 
-    dataset: Dataset
-    provenance: Provenance
+    datasets: Mapping[str, Dataset]
+    sources: Mapping[str, str]  # of modules, by the paths of their files
     topic: str
 
 
-def _train(
-    trials: Sequence[Trial], starts: Sequence[dict[str, bytes]], setting: _Setting
-) -> list[dict[str, bytes]]:
+def _task(setting: _Setting, name: str, *arguments: Any) -> Any:
     """Run by a Dask worker."""
-    report = get_worker().log_event
-    training.set_up(setting.dataset, setting.provenance, partial(report, setting.topic))
-    return training.train(trials, starts)
+    worker = get_worker()
+    modules = Path(worker.local_directory) / "modules"
+    for path, text in setting.sources.items():
+        write_atomically(modules / path, text)
+    training.set_up(setting.datasets, modules, partial(worker.log_event, setting.topic))
+    return task(name, *arguments)
 
 
 def _connect(scheduler: str | None) -> Client:
@@ -134,31 +152,38 @@ async def _greet(scheduler: str) -> None:
         raise InputError(f"there is a {identity['type']}, not a Dask scheduler")
 
 
+def _sources(modules: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The code of each FILE.py:CLASS whose file lies here, by paths relative to here."""
+    for module in modules:
+        for file, text in read_source(module, Path()).texts.values():
+            if not file.is_absolute():
+                yield str(file), text
+
+
 def _package(folder: Path) -> Path:
     """This package as a zip file that Python imports from."""
     package = Path(__file__).parents[1]
     source = folder / "source"
     shutil.copytree(package, source / package.name, ignore=shutil.ignore_patterns("__pycache__"))
-    return Path(shutil.make_archive(str(folder / f"stages-{FINGERPRINT[:12]}"), "zip", source))
+    code = sha256("".join(sorted(FINGERPRINTS.values())).encode())
+    return Path(shutil.make_archive(str(folder / f"stages-{code[:12]}"), "zip", source))
 
 
-def _common_provenance(client: Client, device: str, data: str) -> Provenance:
-    """The provenance of what the workers train, which must be the same for all.
+def _common_machine(client: Client, device: str) -> Machine:
+    """What the workers compute on, which must be the same for all.
 
     Raises InputError if two workers, or a worker and this process, would compute different bits.
     """
-    provenances: set[Provenance] = set(client.run(_provenance_here, device, data).values())
-    if len(provenances) > 1:
-        differences = " and ".join(sorted(str(p) for p in provenances))
+    machines: list[Machine] = [*client.run(survey, device).values()]
+    slowest = min(machine.operations_a_second for machine in machines)
+    alike = [replace(machine, operations_a_second=slowest) for machine in machines]
+    different = [machine for machine in alike if machine != alike[0]]
+    if different:
+        differences = " and ".join(sorted(map(str, (alike[0], *different))))
         raise InputError(f"the Dask workers differ, and so would their results: {differences}")
-    [provenance] = provenances
-    if provenance.code != FINGERPRINT:
+    if alike[0].code != FINGERPRINTS:
         raise InputError("the Dask workers have loaded other training code; restart them")
-    return provenance
-
-
-def _provenance_here(device: str, data: str) -> Provenance:
-    return provenance_of(data, resolve_device(device))
+    return alike[0]
 
 
 def _failure(scheduler: str | None, error: Exception) -> InputError:
@@ -173,20 +198,20 @@ def _failure(scheduler: str | None, error: Exception) -> InputError:
 
 
 class _Watch:
-    """Adds up the epochs that Dask's thread reports, and says when no worker is left."""
+    """Adds up the work that Dask's thread reports, and says when no worker is left."""
 
     def __init__(self, client: Client, failure: Callable[[Exception], InputError]) -> None:
-        self.topic = f"ended epochs {uuid4()}"
+        self.topic = f"ended work {uuid4()}"
         self._client = client
         self._failure = failure
-        self._total = 0
+        self._total = 0.0
         self._said = False
         client.subscribe_topic(self.topic, self._add)
 
-    def _add(self, event: tuple[float, int]) -> None:
+    def _add(self, event: tuple[float, float]) -> None:
         self._total += event[1]
 
-    def ended_epochs(self) -> int:
+    def ended_work(self) -> float:
         """What was added since the last call; raises InputError if the scheduler is gone."""
         try:
             alone = not self._client.nthreads()
@@ -195,5 +220,5 @@ class _Watch:
         if alone and not self._said:
             print("no Dask worker is left; waiting for one to join", file=sys.stderr)
         self._said = alone
-        total, self._total = self._total, 0
+        total, self._total = self._total, 0.0
         return total

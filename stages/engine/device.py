@@ -1,8 +1,8 @@
 """The device that trials are trained on, and what of it determines a result's bits."""
 
-import os
 import platform
-from math import ceil, inf
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -22,53 +22,6 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def available_cores() -> int:
-    """Cores that this process may use: those it may run on, or as many as its quota pays for."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return max(1, ceil(min(cores, cpu_quota())))
-
-
-def cpu_quota(
-    groups: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")
-) -> float:
-    """Cores' worth of time that the control groups of this process allow; inf without a limit.
-
-    `groups` lists them, below `mounted` lie their limits: `docs.kernel.org/admin-guide/cgroup-v2`
-    (cpu.max) and `docs.kernel.org/scheduler/sched-bwc` (version 1). A limit further up holds too.
-    """
-    try:
-        lines = [line.split(":", 2) for line in groups.read_text().splitlines()]
-    except OSError:
-        return inf
-    quotas = [inf]
-    for _, controllers, name in lines:
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        top = mounted / "cpu" if controllers else mounted
-        group = top / name.lstrip("/")
-        quotas += [
-            _quota(folder) for folder in (group, *group.parents) if folder.is_relative_to(top)
-        ]
-    return min(quotas)
-
-
-def _quota(group: Path) -> float:
-    """The quota of one control group; inf where it has none."""
-    try:
-        if (group / "cpu.max").exists():
-            time, period = (group / "cpu.max").read_text().split()
-        else:
-            time, period = (
-                (group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
-            )
-        return int(time) / int(period) if int(time) > 0 else inf
-    except (OSError, ValueError):  # no such limit, or "max"
-        return inf
-
-
 def device_model(device: torch.device) -> str:
     """The model of the device: matrix kernels, and with them roundings, are chosen by it."""
     if device.type == "cuda":
@@ -83,3 +36,18 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+@contextmanager
+def one_fast_thread() -> Iterator[None]:
+    """One thread a training (they run side by side), and inside no denormal numbers.
+
+    With a small sigma Adam's moments become denormal, which triples the cost of its step. Outside
+    they are wanted: JSON would be written with 0 in place of the smallest learning rates.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

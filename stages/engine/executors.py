@@ -1,5 +1,6 @@
 """Which training processes a run gets: those of this machine, or of a Dask cluster."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from stages.core.dataset import Dataset
@@ -9,18 +10,20 @@ from stages.engine.pool import Pool
 from stages.process.door import InputError
 
 
-def open_pool(runtime: Runtime, dataset: Dataset) -> AbstractContextManager[Pool]:
+def open_pool(
+    runtime: Runtime, datasets: Mapping[str, Dataset], modules: Iterable[str] = ()
+) -> AbstractContextManager[Pool]:
     """The pool that `runtime` asks for.
 
     It raises InputError, when it is entered or used, if there is no such device or scheduler, or
     if its processes are lost. Leaving it by an exception does not wait for them.
     """
     if runtime.executor == "local":
-        return local_pool(runtime, dataset)
+        return local_pool(runtime, datasets)
     try:
         from stages.engine.cluster import dask_pool
     except ModuleNotFoundError as error:
         raise InputError(
             f"runtime.executor = dask needs a package that is not installed: {error.name}"
         ) from None
-    return dask_pool(runtime, dataset)
+    return dask_pool(runtime, datasets, modules)

@@ -2,19 +2,16 @@
 
 import shutil
 import sys
-import time
 from collections.abc import Sequence
-from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
-import torch
-
-from stages.core.dataset import Dataset
+from stages.core.facts import Facts
 from stages.core.trial import Trial
-from stages.engine.device import available_cores
+from stages.engine.cores import available_cores
 from stages.engine.memory import free_bytes, network_bytes, parameters_bytes, training_bytes
-from stages.engine.plan import LARGEST_GROUP
+from stages.engine.plan import largest_group
+from stages.engine.pool import Pool
 from stages.process.pace import counted, gigabytes, in_words
 
 LONG_SECONDS = 600
@@ -28,28 +25,30 @@ _SECONDS_A_STEP = 60e-6
 
 
 def say_what_it_takes(
-    trials: int, missing: Sequence[Trial], dataset: Dataset, processes: int, folder: Path
+    wanted: Sequence[Trial], missing: Sequence[Trial], facts: Facts, pool: Pool, folder: Path
 ) -> None:
     """Print a line on each of time, memory and disk if it is much, and warn of what is too small.
 
-    `trials` are all of the sweep, of which `missing` are trained; `processes` train on the CPU
-    here, 0 elsewhere. `folder` receives all that is kept.
+    `wanted` are all trials, of which `missing` are trained by `pool`; `folder` receives all that
+    is kept.
     """
     if not missing:
         return
-    seconds = _seconds(missing, dataset, processes) if processes else 0.0
-    if seconds > LONG_SECONDS:
-        print(f"roughly {in_words(seconds)} of training")
-    if processes:
-        _say_memory(missing, processes)
-    _say_disk(trials, missing, folder, seconds)
+    seconds = 0.0
+    if pool.here and pool.machine.device == "cpu":
+        seconds = _seconds(missing, facts, pool)
+        if seconds > LONG_SECONDS:
+            print(f"roughly {in_words(seconds)} of training")
+        _say_memory(missing, pool.workers)
+    _say_disk(wanted, missing, folder, seconds)
 
 
 def _say_memory(missing: Sequence[Trial], processes: int) -> None:
     """On the memory of groups that are trained at the same time."""
     groups = min(processes, len(missing))
-    networks = min(LARGEST_GROUP["cpu"] * groups, len(missing))
-    needed, free = training_bytes(missing[0], networks), free_bytes()
+    dearest = max(missing, key=network_bytes)
+    networks = min(largest_group(dearest.network, "cpu") * groups, len(missing))
+    needed, free = training_bytes(dearest, networks), free_bytes()
     if needed > min(LARGE_BYTES, free):
         print(
             f"roughly {gigabytes(needed)} GB of memory: {counted(networks, 'network')} at the same "
@@ -63,10 +62,12 @@ def _say_memory(missing: Sequence[Trial], processes: int) -> None:
         )
 
 
-def _say_disk(trials: int, missing: Sequence[Trial], folder: Path, seconds: float) -> None:
+def _say_disk(
+    wanted: Sequence[Trial], missing: Sequence[Trial], folder: Path, seconds: float
+) -> None:
     """On the disk, which a training of many `seconds` should not find full at its end."""
-    cached = len(missing) * network_bytes(missing[0])
-    models = trials * parameters_bytes(missing[0]) * 2
+    cached = sum(map(network_bytes, missing))
+    models = 2 * sum(map(parameters_bytes, wanted))
     needed, free = cached + 2 * models, shutil.disk_usage(folder).free
     if seconds > LONG_SECONDS or needed > min(LARGE_BYTES, free):
         sizes = map(gigabytes, (needed, cached, models, models))
@@ -78,25 +79,14 @@ def _say_disk(trials: int, missing: Sequence[Trial], folder: Path, seconds: floa
         print("this does not fit on the disk; Ctrl-C ends it", file=sys.stderr)
 
 
-def _seconds(trials: Sequence[Trial], dataset: Dataset, processes: int) -> float:
-    """Training time of all, on so many processes."""
-    sizes, images = trials[0].sizes, len(dataset.train_images)
-    first, weights = sizes[0] * sizes[1], sum(a * b for a, b in pairwise(sizes))
-    # forward, gradients of weights, gradients of inputs except those of the first layer
-    operations = 2 * images * (3 * weights - first)
-    epochs = sum(trial.epochs for trial in trials)
-    steps = ceil(images / trials[0].batch_size)
-    epoch = _TIMES_THE_FLOOR * operations / _operations_a_second() + steps * _SECONDS_A_STEP
-    return epochs * epoch / min(processes, available_cores())
-
-
-def _operations_a_second() -> float:
-    """Rate of a large matrix product on one core, the best of three."""
-    torch.set_num_threads(1)
-    matrix, size = torch.ones(1024, 1024), 1024
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        matrix @ matrix
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
+def _seconds(trials: Sequence[Trial], facts: Facts, pool: Pool) -> float:
+    """Training time of all."""
+    images = {data.digest: data.train_images for data in facts.data.values()}
+    rate = pool.machine.operations_a_second
+    seconds = 0.0
+    for trial in trials:
+        steps = trial.epochs * ceil(images[trial.data] / trial.batch_size) + trial.extra_steps
+        # forward, gradients of weights, gradients of inputs except those of the first layer
+        operations = 2 * trial.batch_size * 3 * trial.network.operations
+        seconds += steps * (_TIMES_THE_FLOOR * operations / rate + _SECONDS_A_STEP)
+    return seconds / min(pool.workers, available_cores())

@@ -3,12 +3,10 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import prod
 
 import psutil
-import torch
 
-from stages.core.tensors import Shapes, moment_shapes, parameter_shapes
+from stages.core.networks import count, moment_shapes
 from stages.core.trial import Trial
 from stages.process.door import InputError
 from stages.process.pace import counted, gigabytes
@@ -20,22 +18,16 @@ that come out of it, as their files, and as the message with these. 3.2 to 4.6 w
 _REFUSED = re.compile("can't allocate memory|out of memory|not enough memory")
 """What torch says on the CPU, on CUDA and on Windows, in a RuntimeError."""
 
-_CPU = torch.device("cpu")
-
 
 def network_bytes(trial: Trial) -> int:
     """What is kept of a trial: parameters before and after training, and the optimiser's state."""
-    moments = _bytes(moment_shapes(trial.sizes, trial.optimizer))
+    moments = 4 * count(moment_shapes(trial.network, trial.optimizer))
     return 2 * parameters_bytes(trial) + moments
 
 
 def parameters_bytes(trial: Trial) -> int:
     """The parameters of one network."""
-    return _bytes(parameter_shapes(trial.sizes))
-
-
-def _bytes(shapes: Shapes) -> int:
-    return 4 * sum(map(prod, shapes.values()))
+    return 4 * count(trial.network.shapes)
 
 
 def training_bytes(trial: Trial, networks: int) -> int:
@@ -43,15 +35,17 @@ def training_bytes(trial: Trial, networks: int) -> int:
     return _TIMES * networks * network_bytes(trial)
 
 
-def free_bytes(device: torch.device = _CPU) -> int:
+def free_bytes(device: str = "cpu") -> int:
     """Memory that is not in use, of this machine or of its CUDA device."""
-    if device.type == "cuda":
+    if device == "cuda":
+        import torch  # a process that only submits trials does without
+
         return torch.cuda.mem_get_info(device)[0]
     return int(psutil.virtual_memory().available)
 
 
 @contextmanager
-def enough_memory(trial: Trial, networks: int, device: torch.device) -> Iterator[None]:
+def enough_memory(trial: Trial, networks: int, device: str) -> Iterator[None]:
     """Around the training of so many networks; raises InputError if memory is refused."""
     try:
         yield

@@ -4,9 +4,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from traceback import format_exception_only
+from typing import Protocol
 
+from stages.core.networks import Module
 from stages.core.trial import Provenance, Trial
+from stages.engine.machine import Machine
 from stages.process.door import InputError
+
+Files = dict[str, bytes]
+"""Those of a finished trial, by name."""
+
+
+class Submit(Protocol):
+    """`worker.train` in one of the processes."""
+
+    def __call__(
+        self, trials: Sequence[Trial], starts: Sequence[Files], provenance: Provenance, whole: bool
+    ) -> Future[list[Files]]: ...
 
 
 def in_a_line(error: Exception) -> str:
@@ -18,9 +32,10 @@ def in_a_line(error: Exception) -> str:
 class Pool:
     """Processes that train groups of trials."""
 
-    submit: Callable[[Sequence[Trial], Sequence[dict[str, bytes]]], Future[list[dict[str, bytes]]]]
-    """`worker.train` in one of the processes."""
+    submit: Submit
+    describe: Callable[[str, str], Module]  # a module, given FILE.py:CLASS and the name of its data
     workers: int  # groups that are trained at the same time
-    provenance: Provenance  # of what they train
+    machine: Machine  # what they compute on
     failure: Callable[[Exception], InputError]  # what to say of that with which a group ended
-    ended_epochs: Callable[[], int]  # epochs of single networks that ended since the last call
+    here: bool  # on the cores of this machine
+    ended_work: Callable[[], float]  # `plan.epoch_work` of what ended since the last call

@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tqdm import tqdm
 
 from stages.core.trial import Trial
+from stages.engine.plan import epoch_work
 from stages.process.pace import Reminder, in_words
 
 _FIRST_LINE_SECONDS = 10
@@ -16,21 +17,25 @@ _LONG_ROUND_SECONDS = 10
 
 
 class Progress:
-    """Counts the epochs and trials that are done; a context manager."""
+    """Counts the trials and the work that are done; a context manager.
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
+    Where all trials are alike, an epoch of one is a unit of work.
+    """
+
+    def __init__(self, trials: Collection[Trial]) -> None:
         self._trials = len(trials)
         self._trials_done = 0
-        self._epochs_left = sum(trial.epochs for trial in trials)
+        self._unit = max(map(epoch_work, trials))
+        self._work_left = self._work_of(trials)
         self._pace = _Pace()
         self._start = time.monotonic()
         self._reminder = Reminder(_FIRST_LINE_SECONDS)
         self._said_time_left = False
         self._said_waiting = False
         self._bar = tqdm(
-            total=self._epochs_left,
+            total=self._work_left,
             disable=not sys.stderr.isatty(),
-            bar_format="{desc} |{bar:16}| {n_fmt}/{total_fmt} epochs{postfix}",
+            bar_format="{desc} |{bar:16}| {percentage:.0f} %{postfix}",
         )
         self._describe()
 
@@ -42,10 +47,10 @@ class Progress:
             self._print_line()
         self._bar.close()
 
-    def epochs_ended(self, count: int, abreast: int) -> None:
-        """So many epochs of single networks ended, while `abreast` networks were in training."""
-        self._pace.ended(count, abreast)
-        self.epochs_spared(count)
+    def work_ended(self, work: float, abreast: float) -> None:
+        """So much ended; `abreast` is an epoch of each network that was in training."""
+        self._pace.ended(work / self._unit, abreast / self._unit)
+        self.work_spared(work)
         self._bar.set_postfix_str(self._time_left())
         if self._bar.disable:
             first = not self._said_time_left and self._time_left() != ""
@@ -54,10 +59,10 @@ class Progress:
                 self._print_line()
                 self._reminder.said(self._elapsed())
 
-    def epochs_spared(self, count: int) -> None:
-        """So many epochs need no training here: an earlier or another run has done it."""
-        self._epochs_left -= count
-        self._bar.update(count)
+    def work_spared(self, work: float) -> None:
+        """So much needs no training here: an earlier or another run has done it."""
+        self._work_left -= work / self._unit
+        self._bar.update(work / self._unit)
 
     def trials_trained(self, trials: Sequence[Trial]) -> None:
         """A group is finished and stored."""
@@ -67,7 +72,7 @@ class Progress:
     def trials_found(self, trials: Sequence[Trial]) -> None:
         """Another run finished these meanwhile."""
         self.trials_trained(trials)
-        self.epochs_spared(sum(trial.epochs for trial in trials))
+        self.work_spared(self._work_of(trials) * self._unit)
         self._say(f"{len(trials)} finished by another run")
 
     def waiting_for(self, trials: Sequence[Trial]) -> None:
@@ -75,6 +80,9 @@ class Progress:
         if not self._said_waiting:
             self._say(f"waiting for {len(trials)} that another run is training")
             self._said_waiting = True
+
+    def _work_of(self, trials: Collection[Trial]) -> float:
+        return sum(trial.records * epoch_work(trial) for trial in trials) / self._unit
 
     def _say(self, line: str) -> None:
         self._bar.write(line, file=sys.stdout)
@@ -94,40 +102,41 @@ class Progress:
 
     def _time_left(self) -> str:
         """Empty where it is not known, and where nothing is left."""
-        seconds = self._pace.seconds_for(self._epochs_left)
-        return f"about {in_words(seconds)} left" if seconds and self._epochs_left else ""
+        seconds = self._pace.seconds_for(self._work_left)
+        return f"about {in_words(seconds)} left" if seconds and self._work_left > 1e-6 else ""
 
 
 class _Pace:
-    """How fast epochs end, measured over whole rounds: in one, each network in training ends one.
+    """How fast work ends, measured over whole rounds: in one, each network in training ends an
+    epoch.
 
     Within a round processes report one after the other, which says nothing of their pace.
     """
 
     def __init__(self) -> None:
         self._start = self._measured_at = time.monotonic()
-        self._ended = self._measured = 0
-        self._first_round: tuple[float, int] | None = None
-        self._seconds_an_epoch: float | None = None
+        self._ended = self._measured = 0.0
+        self._first_round: tuple[float, float] | None = None
+        self._seconds_a_unit: float | None = None
 
-    def ended(self, count: int, abreast: int) -> None:
-        self._ended += count
-        if count == 0 or self._ended - self._measured < abreast:
+    def ended(self, work: float, abreast: float) -> None:
+        self._ended += work
+        if work == 0 or self._ended - self._measured < 0.999 * abreast:
             return
         now = self._measured_at = time.monotonic()
         self._measured = self._ended
         if self._first_round:
             since, already = self._first_round
-            self._seconds_an_epoch = (now - since) / (self._ended - already)
+            self._seconds_a_unit = (now - since) / (self._ended - already)
         else:
             self._first_round = now, self._ended
             if now - self._start > _LONG_ROUND_SECONDS:
-                self._seconds_an_epoch = (now - self._start) / self._ended
+                self._seconds_a_unit = (now - self._start) / self._ended
 
-    def seconds_for(self, epochs: int) -> float | None:
-        """How long so many more epochs take; None before that is known, at least one second."""
-        if self._seconds_an_epoch is None:
+    def seconds_for(self, work: float) -> float | None:
+        """How long so much more takes; None before that is known, at least one second."""
+        if self._seconds_a_unit is None:
             return None
         since_measured = time.monotonic() - self._measured_at
         unmeasured = self._ended - self._measured
-        return max(1.0, self._seconds_an_epoch * (epochs + unmeasured) - since_measured)
+        return max(1.0, self._seconds_a_unit * (work + unmeasured) - since_measured)

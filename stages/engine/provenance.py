@@ -3,50 +3,55 @@
 import ast
 import hashlib
 import inspect
-from collections.abc import Iterable
+import time
+from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
 import torch
 
-from stages.core import activations, dataset, initializers, seeding, tensors
-from stages.core.trial import Provenance
-from stages.engine.batched import (
-    batches,
-    black_pixels,
-    cuda,
-    images,
-    layout,
-    networks,
-    optimizers,
-    probe,
-    trainer,
-)
-from stages.engine.device import device_model
+from stages.core import activations, dataset, initializers, networks, optimizers, seeding, starts
+from stages.engine import batched, modules
+from stages.engine import optimizers as steps
+from stages.engine.device import device_model, resolve_device
+from stages.engine.machine import BATCHED, MODULES, Machine
 from stages.engine.rehearsal import rehearse
 
-_COMPUTE_A_TRIAL = (
-    *(activations, dataset, initializers, seeding, tensors),
-    *(batches, black_pixels, cuda, images, layout, networks, optimizers, probe, trainer),
-)
+_SHARED = (activations, dataset, initializers, networks, optimizers, seeding, starts, steps)
 
 
-def source_fingerprint(modules: Iterable[ModuleType]) -> str:
-    """SHA-256 (hex) of the code of `modules`, comments and formatting left out."""
-    source = "\n".join(ast.unparse(ast.parse(inspect.getsource(m))) for m in modules)
+def _fingerprint(trainer: ModuleType) -> str:
+    """SHA-256 (hex) of the code of a trainer, comments and formatting left out."""
+    names = sorted(module.name for module in iter_modules(trainer.__path__))
+    own = [import_module(f"{trainer.__name__}.{name}") for name in names]
+    source = "\n".join(ast.unparse(ast.parse(inspect.getsource(m))) for m in (*_SHARED, *own))
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-FINGERPRINT = source_fingerprint(_COMPUTE_A_TRIAL)
-"""Taken when the code is loaded: that is what a process runs, whatever becomes of the file."""
+FINGERPRINTS = {BATCHED: _fingerprint(batched), MODULES: _fingerprint(modules)}
+"""Taken when the code is loaded: that is what a process runs, whatever becomes of the files."""
 
 
-def provenance_of(data: str, device: torch.device) -> Provenance:
-    """The provenance of trials that this process trains on `device`; `data` is a digest."""
-    return Provenance(
+def survey(device_name: str) -> Machine:
+    """What this process trains on, where runtime.device is `device_name`."""
+    device = resolve_device(device_name)
+    return Machine(
         torch=torch.__version__,
         device=device.type,
         device_model=device_model(device),
-        code=FINGERPRINT,
-        data=data,
         kernels=rehearse(device),
+        code=FINGERPRINTS,
+        operations_a_second=_operations_a_second(),
     )
+
+
+def _operations_a_second() -> float:
+    """Rate of a large matrix product on one core, the best of three."""
+    torch.set_num_threads(1)
+    matrix, size = torch.ones(512, 512), 512
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / min(seconds)

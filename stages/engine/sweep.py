@@ -6,15 +6,15 @@ common trials between them. Each finished group is stored before its worker gets
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from filelock import BaseFileLock, Timeout
 
 from stages.core.cache import TrialCache
 from stages.core.trial import Trial
-from stages.engine.plan import LARGEST_GROUP, Group, plan_groups
+from stages.engine.plan import Group, epoch_work, largest_group, plan_groups
 from stages.engine.pool import Pool
 from stages.engine.progress import Progress
 from stages.process.door import InputError
@@ -23,14 +23,14 @@ from stages.process.scratch import discard
 _POLL_SECONDS = 0.2
 
 
-def train_trials(trials: Sequence[Trial], cache: TrialCache, pool: Pool) -> None:
-    """Bring `trials` into the cache, trained by the pool or by another run at the same time.
+def train_trials(wanted: Mapping[Trial, bool], cache: TrialCache, pool: Pool) -> None:
+    """Bring trials into the cache, trained by the pool or by another run at the same time.
 
-    Raises what the pool raises, InputError if a training process fails or answers with something
+    `wanted` says of each whether it is kept whole, or its record alone. Raises what the pool raises, InputError if a training process fails or answers with something
     else than was asked for, OSError if the cache cannot be written.
     """
-    with Progress(trials) as progress:
-        _Sweep(cache, pool, progress).run(trials)
+    with Progress(wanted) as progress:
+        _Sweep(wanted, cache, pool, progress).run()
 
 
 @dataclass
@@ -47,15 +47,16 @@ class _Claim:
 
 @dataclass
 class _Sweep:
+    wanted: Mapping[Trial, bool]
     cache: TrialCache
     pool: Pool
     progress: Progress
     running: dict[Future[list[dict[str, bytes]]], _Claim] = field(default_factory=dict)
     busy: list[Trial] = field(default_factory=list)  # locked by another run
 
-    def run(self, trials: Sequence[Trial]) -> None:
+    def run(self) -> None:
         """Train what no other run trains, as many groups at a time as the pool can."""
-        waiting = deque(self._plan(trials))
+        waiting = deque(self._plan(list(self.wanted)))
         try:
             while waiting or self.running or self.busy:
                 while waiting and len(self.running) < self.pool.workers:
@@ -72,9 +73,16 @@ class _Sweep:
                 claim.release()
 
     def _plan(self, trials: Sequence[Trial]) -> list[Group]:
-        largest = LARGEST_GROUP[self.pool.provenance.device]
-        starts = {trial: self.cache.start(trial) for trial in trials}
-        return plan_groups(starts, self.pool.workers, largest)
+        device = self.pool.machine.device
+        return [
+            group
+            for whole in (True, False)
+            for group in plan_groups(
+                {t: self.cache.start(t) for t in trials if self.wanted[t] is whole},
+                self.pool.workers,
+                lambda network: largest_group(network, device),
+            )
+        ]
 
     def _submit(self, group: Group) -> None:
         claim, found = _Claim(), []
@@ -85,7 +93,7 @@ class _Sweep:
             except Timeout:
                 self.busy.append(trial)
                 continue
-            if self.cache.find(trial):
+            if self.cache.find(trial, self.wanted[trial]):
                 discard(lock)
                 found.append(trial)
             else:
@@ -95,23 +103,27 @@ class _Sweep:
             self.progress.trials_found(found)
         if claim.trials:
             starts = self._starts(claim.trials, group.start)
-            self.running[self.pool.submit(claim.trials, starts)] = claim
+            provenance = self.pool.machine.provenance_of(claim.trials[0])
+            whole = self.wanted[claim.trials[0]]
+            self.running[self.pool.submit(claim.trials, starts, provenance, whole)] = claim
 
     def _starts(self, trials: Sequence[Trial], epochs: int) -> list[dict[str, bytes]]:
         """The files from which training goes on; none if it begins, or if one is damaged."""
         if epochs == 0:
             return []
-        starts = [self.cache.find(replace(trial, epochs=epochs)) for trial in trials]
+        starts = [self.cache.find(trial.after(epochs)) for trial in trials]
         intact = [files for files in starts if files is not None]
         if len(intact) < len(trials):
             return []
-        self.progress.epochs_spared(epochs * len(trials))
+        self.progress.work_spared(epochs * sum(map(epoch_work, trials)))
         return intact
 
     def _collect(self) -> None:
         done, _ = wait(self.running, _POLL_SECONDS, FIRST_COMPLETED)
-        abreast = sum(len(claim.trials) for claim in self.running.values())
-        self.progress.epochs_ended(self.pool.ended_epochs(), abreast)
+        abreast = sum(
+            epoch_work(trial) for claim in self.running.values() for trial in claim.trials
+        )
+        self.progress.work_ended(self.pool.ended_work(), abreast)
         for future in done:
             claim, results = self.running[future], self._answer(future)
             if not isinstance(results, list) or len(results) != len(claim.trials):

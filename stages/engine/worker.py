@@ -1,50 +1,84 @@
 """What a training process holds and does, on this machine or another.
 
-The data set comes to a process once, when it starts; after that a task is a few trials, and its
+The data sets come to a process once, when it starts; after that a task is a few trials, and its
 answer the files of each. Nothing else crosses between processes, and no file system is shared.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from stages.core.dataset import Dataset
+from stages.core.networks import Module
+from stages.core.records import RECORD
 from stages.core.trial import Provenance, Trial
 from stages.engine.batched.trainer import train_group
 from stages.engine.memory import enough_memory
+from stages.engine.modules import describe as modules
+from stages.engine.modules.trainer import train_module
+from stages.engine.plan import epoch_work
+from stages.engine.provenance import survey
 from stages.engine.results import TrialResult
+
+__all__ = ["describe", "set_up", "survey", "train"]
 
 
 @dataclass(frozen=True)
 class _Worker:
-    dataset: Dataset
-    provenance: Provenance
-    epochs_ended: Callable[[int], None]
+    datasets: Mapping[str, Dataset]  # by name
+    modules: Path  # the folder that FILE.py:CLASS is relative to
+    work_ended: Callable[[float], None]
+
+    def data_of(self, trial: Trial) -> Dataset:
+        [dataset] = [d for d in self.datasets.values() if d.digest == trial.data][:1]
+        return dataset
 
 
 _worker: _Worker
 
 
-def set_up(dataset: Dataset, provenance: Provenance, epochs_ended: Callable[[int], None]) -> None:
-    """Make this process ready to train; `epochs_ended` is told how many networks ended an epoch."""
+def set_up(
+    datasets: Mapping[str, Dataset], modules: Path, work_ended: Callable[[float], None]
+) -> None:
+    """Make this process ready to train; `work_ended` is told how much work networks have done."""
     global _worker
-    _worker = _Worker(dataset, provenance, epochs_ended)
+    _worker = _Worker(datasets, modules, work_ended)
 
 
-def train(trials: Sequence[Trial], starts: Sequence[dict[str, bytes]]) -> list[dict[str, bytes]]:
-    """Train a group; the files of each trial, in order.
+def describe(path: str, data: str) -> Module:
+    """The module FILE.py:CLASS, for the images of a data set."""
+    return modules.describe(path, _worker.datasets[data], _worker.modules)
+
+
+def train(
+    trials: Sequence[Trial],
+    starts: Sequence[dict[str, bytes]],
+    provenance: Provenance,
+    whole: bool,
+) -> list[dict[str, bytes]]:
+    """Train a group; the files of each trial, in order, or unless `whole` its record alone.
 
     `starts` are the files of shorter trainings of them, all of one length, or empty. Raises
-    InputError if there is not enough memory.
+    InputError if there is not enough memory, or if a module is none any more.
     """
-    device = torch.device(_worker.provenance.device)
-    with enough_memory(trials[0], len(trials), device):
-        results = train_group(
-            trials,
-            _worker.dataset,
-            device,
-            [TrialResult.from_files(*pair) for pair in zip(trials, starts, strict=False)],
-            on_epoch=lambda: _worker.epochs_ended(len(trials)),
-        )
-        return [result.to_files(_worker.provenance) for result in results]
+    device = torch.device(provenance.device)
+    with enough_memory(trials[0], len(trials), provenance.device):
+        begun = [TrialResult.from_files(*pair) for pair in zip(trials, starts, strict=False)]
+        files = [result.to_files(provenance) for result in _trained(trials, begun, device)]
+    return files if whole else [{RECORD: of_trial[RECORD]} for of_trial in files]
+
+
+def _trained(
+    trials: Sequence[Trial], begun: Sequence[TrialResult], device: torch.device
+) -> list[TrialResult]:
+    dataset, work = _worker.data_of(trials[0]), len(trials) * epoch_work(trials[0])
+
+    def on_epoch() -> None:
+        _worker.work_ended(work)
+
+    if isinstance(trials[0].network, Module):
+        [trial], start = trials, begun[0] if begun else None
+        return [train_module(trial, dataset, device, start, on_epoch, _worker.modules)]
+    return train_group(trials, dataset, device, begun, on_epoch)

@@ -7,7 +7,8 @@ import pytest
 
 from stages.analysis.accuracy import accuracy_points, has_learned, summarize
 from stages.core.records import EpochRecord, Record
-from stages.core.trial import NORMAL, Provenance
+from stages.core.starts import NORMAL
+from stages.core.trial import Provenance
 
 
 def record(

@@ -11,7 +11,8 @@ from stages.analysis.findings import Results, findings, headline, rescued, uncer
 from stages.analysis.noise import PAIRED_STUDENT, paired_factor
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import EpochRecord, Record
-from stages.core.trial import NORMAL, Provenance
+from stages.core.starts import NORMAL
+from stages.core.trial import Provenance
 from tests.conftest import probes_of
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")

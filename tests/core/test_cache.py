@@ -16,48 +16,53 @@ from filelock import Timeout
 from safetensors.numpy import save
 
 from stages.core.cache import TrialCache
+from stages.core.networks import Perceptron, moment_shapes
 from stages.core.pruning import entries, litter, remove_entry, remove_litter
 from stages.core.records import FILES, INITIAL, OPTIMIZER, RECORD, WEIGHTS
-from stages.core.tensors import moment_shapes, parameter_shapes
+from stages.core.starts import NORMAL, Start
 from stages.core.trial import Provenance, Trial
 from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 
-PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
+PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
+
+
+def open_cache(root: Path) -> TrialCache:
+    return TrialCache(root, lambda _: PROVENANCE)
 
 
 @pytest.fixture
 def trial(trial: Trial) -> Trial:
     """A network of few bytes."""
-    return replace(trial, sizes=(6, 4, 3))
+    return replace(trial, network=Perceptron((6, 4, 3), "relu"))
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> TrialCache:
-    return TrialCache(tmp_path, PROVENANCE)
+    return open_cache(tmp_path)
 
 
 def record_of(trial: Trial, provenance: Provenance = PROVENANCE) -> dict[str, Any]:
     scores = dict.fromkeys(("train_loss", "train_accuracy", "test_loss", "test_accuracy"), 0.5)
     names = ("activation_rms", "gradient_norm", "dead_units", "movement")
-    layers = [dict.fromkeys(names, 0.5)] * (len(trial.sizes) - 1)
+    layers = [dict.fromkeys(names, 0.5)] * len(trial.network.layers)
     return {
         "trial": asdict(trial),
         "provenance": asdict(provenance),
         "diverged": False,
         "train_seconds": 1.5,
         "untrained_test_accuracy": 0.1,
-        "history": [{"epoch": epoch, **scores} for epoch in range(1, trial.epochs + 1)],
+        "history": [{"epoch": epoch, **scores} for epoch in range(1, trial.records + 1)],
         "probes": [
-            {"epoch": epoch, "loss": None, "layers": layers} for epoch in range(trial.epochs + 1)
+            {"epoch": epoch, "loss": None, "layers": layers} for epoch in range(trial.records + 1)
         ],
     }
 
 
 def files_of(trial: Trial) -> dict[str, bytes]:
     """The files that training it would give, were all numbers the same."""
-    parameters = parameter_shapes(trial.sizes)
-    moments = moment_shapes(trial.sizes, trial.optimizer)
+    parameters = trial.network.shapes
+    moments = moment_shapes(trial.network, trial.optimizer)
     named = {INITIAL: parameters, WEIGHTS: parameters, OPTIMIZER: moments}
     return {
         **{
@@ -82,7 +87,7 @@ def test_what_was_stored_is_found(cache: TrialCache, trial: Trial) -> None:
     assert cache.find(trial) is None
     cache.store(trial, files_of(trial))
     assert cache.find(trial) == files_of(trial)
-    assert cache.find(replace(trial, sigma=0.051)) is None
+    assert cache.find(replace(trial, start=Start(NORMAL, 0.051))) is None
 
 
 def test_training_can_begin_at_the_longest_that_is_shorter(cache: TrialCache, trial: Trial) -> None:
@@ -98,7 +103,7 @@ def test_a_damaged_start_is_passed_over(tmp_path: Path, cache: TrialCache, trial
         cache.store(replace(trial, epochs=epochs), files_of(replace(trial, epochs=epochs)))
     [weights] = tmp_path.glob("??/*/8/weights.safetensors")
     weights.write_bytes(b"")
-    assert cache.intact_start(replace(trial, epochs=20)) == 3
+    assert cache.start(replace(trial, epochs=20)) == 3
     assert cache.start(replace(trial, epochs=20)) == 3
 
 
@@ -147,7 +152,7 @@ def test_a_damaged_file_is_reported_and_its_entry_gone(
     name: str,
     damage: Callable[[Path], None],
 ) -> None:
-    cache = TrialCache(tmp_path, PROVENANCE)
+    cache = open_cache(tmp_path)
     cache.store(trial, files_of(trial))
     damage(entry_of(tmp_path) / name)
     assert_reported_and_replaced(cache, trial, capsys)
@@ -170,7 +175,7 @@ MANIFESTS = {
 def test_a_wrong_manifest_is_damage(
     tmp_path: Path, trial: Trial, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
-    cache = TrialCache(tmp_path, PROVENANCE)
+    cache = open_cache(tmp_path)
     cache.store(trial, files_of(trial))
     manifest = entry_of(tmp_path) / "manifest.json"
     manifest.write_bytes(content.encode("utf-8", "surrogateescape"))
@@ -217,21 +222,26 @@ def test_something_else_in_the_place_of_an_entry_is_damage(
     capsys: pytest.CaptureFixture[str],
     damage: Callable[[Path], None],
 ) -> None:
-    cache = TrialCache(tmp_path, PROVENANCE)
+    cache = open_cache(tmp_path)
     cache.store(trial, files_of(trial))
     damage(entry_of(tmp_path))
     assert isinstance(cache.lengths(trial), list)
     assert_reported_and_replaced(cache, trial, capsys)
 
 
-OTHERS: list[dict[str, Any]] = [{"seed": 1}, {"sigma": 0.051}, {"epochs": 3}, {"optimizer": "sgd"}]
+OTHERS: list[dict[str, Any]] = [
+    {"seed": 1},
+    {"start": Start(NORMAL, 0.051)},
+    {"epochs": 3},
+    {"optimizer": "sgd"},
+]
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=str)
 def test_an_intact_entry_of_another_trial_is_damage(
     tmp_path: Path, trial: Trial, capsys: pytest.CaptureFixture[str], other: dict[str, Any]
 ) -> None:
-    cache = TrialCache(tmp_path, PROVENANCE)
+    cache = open_cache(tmp_path)
     cache.store(replace(trial, **other), files_of(replace(trial, **other)))
     foreign = entry_of(tmp_path).rename(tmp_path / "foreign")
     cache.store(trial, files_of(trial))
@@ -246,9 +256,9 @@ def test_an_intact_entry_of_another_provenance_is_damage(
 ) -> None:
     elsewhere = replace(PROVENANCE, kernels="other")
     files = {**files_of(trial), RECORD: json.dumps(record_of(trial, elsewhere)).encode()}
-    TrialCache(tmp_path, elsewhere).store(trial, files)
+    TrialCache(tmp_path, lambda _: elsewhere).store(trial, files)
     foreign = entry_of(tmp_path).rename(tmp_path / "foreign")
-    cache = TrialCache(tmp_path, PROVENANCE)
+    cache = open_cache(tmp_path)
     cache.store(trial, files_of(trial))
     [entry] = tmp_path.glob("??/*/*")
     entry.rename(tmp_path / "own")
@@ -275,7 +285,7 @@ def record_with(trial: Trial, **changes: Any) -> bytes:
 def answers(trial: Trial) -> dict[str, Any]:
     """What a worker might answer instead of the files of `trial`."""
     good = files_of(trial)
-    other = replace(trial, sizes=(6, 5, 3))
+    other = replace(trial, network=Perceptron((6, 5, 3), "relu"))
     return {
         "nothing": None,
         "no dict": [*good],
@@ -309,17 +319,41 @@ def answers(trial: Trial) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("kind", list(answers(Trial((2, 2), "normal", 1.0, "sgd", 1, 1, 1, 0, 0))))
+TINY = Trial(Perceptron((2, 2), "relu"), "", Start(NORMAL, 1.0), "sgd", 1, 1, 1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", list(answers(TINY)))
 def test_what_is_no_result_of_the_trial_is_refused_and_not_stored(
     tmp_path: Path, trial: Trial, kind: str
 ) -> None:
     root = tmp_path / "data" / "cache"
-    cache = TrialCache(root, PROVENANCE)
+    cache = open_cache(root)
     with pytest.raises(InputError) as refusal:
         cache.store(trial, answers(trial)[kind])
     assert "\n" not in str(refusal.value)
     assert len(str(refusal.value)) < 300
     assert left(tmp_path) == []
+
+
+def test_a_lone_record_is_enough_where_nothing_else_is_asked_for(
+    cache: TrialCache, trial: Trial
+) -> None:
+    files = files_of(trial)
+    cache.store(trial, {RECORD: files[RECORD]})
+    assert cache.find(trial) is None
+    assert cache.find(trial, whole=False) == {RECORD: files[RECORD]}
+    assert cache.start(replace(trial, epochs=20)) == 0
+    cache.store(trial, files)
+    assert cache.find(trial) == cache.find(trial, whole=False) == files
+
+
+def test_an_unfinished_epoch_is_no_start(cache: TrialCache, trial: Trial) -> None:
+    unfinished = replace(trial, epochs=2, extra_steps=3)
+    cache.store(unfinished, files_of(unfinished))
+    assert cache.find(unfinished) == files_of(unfinished)
+    assert cache.start(replace(trial, epochs=20)) == 0
+    cache.store(trial, files_of(trial))
+    assert cache.start(replace(unfinished, extra_steps=4)) == 2
 
 
 def test_the_first_of_two_equal_entries_stays(cache: TrialCache, trial: Trial) -> None:
@@ -333,7 +367,7 @@ def test_strays_are_no_lengths_and_can_be_removed(
     tmp_path: Path, cache: TrialCache, trial: Trial
 ) -> None:
     root = tmp_path / "data" / "cache"
-    cache = TrialCache(root, PROVENANCE)
+    cache = open_cache(root)
     cache.store(trial, files_of(trial))
     key = entry_of(root).parent
     (key / "2x").mkdir()
@@ -364,7 +398,7 @@ def test_a_lock_is_held_against_other_processes_until_they_die(
             "-c",
             "import pathlib, pickle, sys, time; from stages.core.cache import TrialCache;"
             "root, provenance, trial = pickle.loads(sys.stdin.buffer.read());"
-            "lock = TrialCache(root, provenance).lock(trial); lock.acquire();"
+            "lock = TrialCache(root, lambda _: provenance).lock(trial); lock.acquire();"
             "print('held', flush=True); time.sleep(60)",
         ],
         stdin=subprocess.PIPE,
@@ -376,7 +410,7 @@ def test_a_lock_is_held_against_other_processes_until_they_die(
     holder.stdin.write(pickle.dumps((tmp_path, PROVENANCE, trial)))
     holder.stdin.close()
     assert holder.stdout.readline() == b"held\n"
-    lock = TrialCache(tmp_path, PROVENANCE).lock(trial)
+    lock = open_cache(tmp_path).lock(trial)
     with pytest.raises(Timeout):
         lock.acquire(blocking=False)
     holder.kill()

@@ -42,6 +42,12 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
+        ("data.name", "kmnist", "must be mnist, fashion_mnist or folder"),
+        ("data.name", ["mnist"], "must be mnist, fashion_mnist or folder"),
+        ("data.name", None, "must be mnist, fashion_mnist or folder"),
+        ("data.path", "/digits", "must be null, since data.name is mnist"),
+        ("data.path", 7, "must be null or the path of a folder"),
+        ("data.path", "", "must be null or the path of a folder"),
         ("sweep.sigma_min", -1.0, "from 1e-30 to 1e6"),
         ("sweep.sigma_min", "small", "must be a number"),
         ("sweep.sigma_min", "0x10", "must be a number"),
@@ -70,6 +76,18 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
         ("model.hidden", [0], "must be at least 1"),
         ("model.hidden", [True], "must be a whole number"),
         ("model.hidden", [[128, 64]], "must be a whole number"),
+        ("data.name", "cifar", "must be mnist, fashion_mnist or folder"),
+        ("data.path", "images", "must be null, since data.name is mnist"),
+        ("model.network", "lenet", "must be perceptron, or a class in a file, e.g. networks/"),
+        ("model.activation", "swish", "must be relu, leaky_relu, tanh,"),
+        ("model.depth", 3, "must be null, or model.hidden a single width, e.g. [128]"),
+        ("train.adam_epsilon", 0, "must be greater than 0"),
+        ("train.steps", 0, "must be at least 1"),
+        ("sweep.sigmas", [0.1, 0.1], "must be null, or a list of rising numbers"),
+        ("sweep.sigmas", [], "must be null, or a list of rising numbers"),
+        ("sweep.scale", "fan_out", "must be sigma or fan_in"),
+        ("sweep.biases", -1, "must be sigma or zero or at least 0"),
+        ("sweep.keep_weights", 1, "must be true or false"),
         ("runtime.device", "gpu", "must be auto, cpu or cuda"),
         ("runtime.device", "x" * 60_000, "must be auto, cpu or cuda"),
         ("runtime.workers", 0, "must be auto or at least 1"),
@@ -80,7 +98,11 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
         ("runtime.scheduler", "tcp://10.0.0.1:65536", "must be null or the address"),
         ("runtime.scheduler", "tcp://user:word@10.0.0.1:8786", "must be null or the address"),
         ("runtime.scheduler", "tcp:// 10.0.0.1:8786", "must be null or the address"),
-        ("train.learning_rate", 0.1, "not a parameter; there are model.hidden, train.epochs"),
+        (
+            "train.learning_rate",
+            0.1,
+            "not a parameter; there are data.name, data.path, model.network",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_key_value_and_what_is_allowed(
@@ -101,6 +123,21 @@ def shown(value: Any) -> str:
     if isinstance(value, list) and value:
         value = value[-1]
     return "Infinity" if value == "1e999" else json.dumps(value)[:59]
+
+
+def test_own_data_needs_a_path(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        read_with(tmp_path, "data.name", "folder")
+    line = str(refusal.value.code)
+    assert "data.path = null: must be that of four IDX files, since data.name is folder" in line
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("path", ["/my/idx", "../idx", "./idx", "~/idx", "my idx/2", "2026/idx/"])
+def test_a_path_needs_no_quotes(tmp_path: Path, path: str) -> None:
+    shipped = SHIPPED.decode().replace("name: mnist", "name: folder")
+    (tmp_path / "params.yaml").write_text(shipped.replace("path: null", f"path: {path}"))
+    assert read_params(tmp_path / "params.yaml").data.path == path
 
 
 def test_dask_needs_the_address_of_a_scheduler(tmp_path: Path) -> None:
@@ -142,6 +179,48 @@ def test_what_dvc_writes_for_an_override_is_understood(
     apply_overrides(path, [override])
     section, name = override.partition("=")[0].split(".")[:2]
     assert getattr(getattr(read_params(path), section), name) == value
+
+
+def with_variants(folder: Path, variants: Any) -> Path:
+    content = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    content["variants"] = variants
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_a_variant_is_the_sweep_with_what_it_changes(tmp_path: Path) -> None:
+    params = read_params(with_variants(tmp_path, {"adam": {}, "sgd": {"train": {"lr": "1e-1"}}}))
+    adam, sgd = params.sweeps().values()
+    assert list(params.sweeps()) == ["adam", "sgd"]
+    assert adam == params.model_copy(update={"variants": {}})
+    assert sgd == adam.model_copy(update={"train": adam.train.model_copy(update={"lr": 0.1})})
+
+
+def test_without_variants_there_is_one_sweep_without_a_name(tmp_path: Path) -> None:
+    params = read_params(with_variants(tmp_path, {}))
+    assert params.sweeps() == {"": params}
+
+
+@pytest.mark.parametrize(
+    ("variants", "mistake"),
+    [
+        ({"sgd": {"train": {"lr": -1}}}, "variants.sgd.train.lr = -1: must be greater than 0"),
+        ({"sgd": {"train": {"rate": 1}}}, "variants.sgd.train.rate is not a parameter"),
+        ({"wide": {"sweep": {"sigma_max": 1e-9}}}, "variants.wide.sweep.sigma_max = 1e-09: must"),
+        ({"sgd": {"runtime": {"workers": 1}}}, "sgd.runtime: must be the same for all variants"),
+        ({"sgd": {"trian": {"lr": 1}}}, "variants.sgd.trian is not a section"),
+        ({"sgd": {"train": 5}}, "sgd.train must be lines of `name: value`"),
+        ({"sgd": 5}, "sgd must be overrides, e.g. {train: {optimizer: sgd}}"),
+        ({"a/b": {}}, "'a/b' must be up to 40 letters, digits, _, . or -"),
+        ([1], "variants = [1]: must be {} or overrides by name"),
+    ],
+)
+def test_a_mistake_names_its_variant(tmp_path: Path, variants: Any, mistake: str) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        read_params(with_variants(tmp_path, variants))
+    assert mistake in str(refusal.value.code)
+    assert str(refusal.value.code).isprintable()
 
 
 def test_two_mistakes_are_two_lines(tmp_path: Path) -> None:

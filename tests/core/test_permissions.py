@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stages.core.cache import TrialCache
+from stages.core.networks import Perceptron
 from stages.core.pruning import entries, remove_entry
 from stages.core.trial import Trial
 from stages.process.door import InputError
@@ -48,8 +49,8 @@ def read_only(root: Path) -> Iterator[None]:
 def test_what_cannot_be_written_or_removed_is_said_before_training(
     root: Path, trial: Trial, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trial = replace(trial, sizes=(6, 4, 3))
-    cache = TrialCache(root, PROVENANCE)
+    trial = replace(trial, network=Perceptron((6, 4, 3), "relu"))
+    cache = TrialCache(root, lambda _: PROVENANCE)
     cache.store(trial, files_of(trial))
     [entry] = entries(root)
     with read_only(root):

@@ -148,7 +148,7 @@ def test_what_editors_and_desktops_leave_changes_no_stage(pulled: Clone) -> None
     names = [".DS_Store", ".directory", "Thumbs.db", ".trial.py.swp", "trial.py~", "#trial.py#"]
     names += ["._trial.py", ".#trial.py", "4913", "trial.py.orig", "trial.cpython-311.pyc"]
     names += [".ipynb_checkpoints/trial-checkpoint.py", ".mypy_cache/trial.py", ".idea/x.xml"]
-    raw = pulled.path / "data" / "raw"
+    raw = pulled.path / "data" / "raw" / "mnist"
     left = [*(code / name for name in names), raw / ".DS_Store", raw / "Thumbs.db"]
     for path in left:
         path.parent.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -163,8 +163,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clon
 def take_little_data(clone: Clone, mnist_dir: Path) -> None:
     """Write the first images of MNIST where download writes all."""
     mnist = read_dataset(mnist_dir)
-    first = [getattr(mnist, field.name)[:IMAGES] for field in fields(Dataset)]
-    write_data(clone.path, Dataset(*first))
+    arrays = [field.name for field in fields(Dataset) if field.name != "image_shape"]
+    first = {name: getattr(mnist, name)[:IMAGES] for name in arrays}
+    write_data(clone.path, replace(mnist, **first))
 
 
 def install_page(clone: Clone) -> None:

@@ -65,14 +65,14 @@ def test_a_comment_in_plot_retrains_nothing(clone: Clone) -> None:
 
 
 def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
-    with (clone.path / "stages" / "engine" / "trainer.py").open("a") as file:
+    with (clone.path / "stages" / "engine" / "batched" / "trainer.py").open("a") as file:
         file.write("# a comment\n")
     assert "3 trials: 3 reused, 0 to train" in clone.repro()
 
 
 def test_other_training_code_retrains_everything_and_going_back_nothing(clone: Clone) -> None:
     before = (clone.path / "metrics" / "accuracy.csv").read_text()
-    module = clone.path / "stages" / "engine" / "optimizers.py"
+    module = clone.path / "stages" / "engine" / "batched" / "optimizers.py"
     replace_in(module, "ADAM_EPSILON = 1e-8", "ADAM_EPSILON = 1e-7")
     assert "3 trials: 0 reused, 3 to train" in clone.repro()
     replace_in(module, "ADAM_EPSILON = 1e-7", "ADAM_EPSILON = 1e-8")
@@ -108,7 +108,13 @@ def test_the_parameters_of_a_result_are_a_table(clone: Clone) -> None:
     assert table["train.epochs"] == 1
     assert table["train.optimizer"] == "adam"
     assert table["sweep.sigma_min"] == 1e-4
-    assert {name.partition(".")[0] for name in table} == {"model", "train", "sweep", "report"}
+    assert {name.partition(".")[0] for name in table} == {
+        "data",
+        "model",
+        "train",
+        "sweep",
+        "report",
+    }
 
 
 def test_killing_dvc_ends_the_stage_that_it_runs(clone: Clone) -> None:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from stages.core.dataset import CLASSES, MEAN, STD, Dataset
+from stages.core.dataset import Dataset
+from stages.core.records import PROBE_IMAGES
 from stages.engine.batched.black_pixels import Pixels
 
 
@@ -48,6 +49,11 @@ class Images:
     train_targets: Tensor  # (N, classes), one-hot
     test: Tensor  # uint8 (M, T), the trained pixels
     test_labels: Tensor  # (M,)
+    first: Tensor  # uint8 (B, pixels), the first training images, of all pixels
+
+    def first_inputs(self) -> Tensor:
+        """The first training images as networks read them (B, pixels), on the CPU."""
+        return ((self.first - self.scale.mean) * self.scale.factor).cpu()
 
     @classmethod
     def of(cls, dataset: Dataset, device: torch.device) -> "Images":
@@ -60,10 +66,11 @@ class Images:
         train_labels = torch.from_numpy(dataset.train_labels).to(device, torch.int64)
         return cls(
             pixels=pixels.to(device),
-            scale=Scale.of(MEAN, STD, device),
+            scale=Scale.of(dataset.mean, dataset.std, device),
             train=trained(dataset.train_images),
             train_labels=train_labels,
-            train_targets=one_hot(train_labels, CLASSES).float(),
+            train_targets=one_hot(train_labels, dataset.classes).float(),
             test=trained(dataset.test_images),
             test_labels=torch.from_numpy(dataset.test_labels).to(device, torch.int64),
+            first=torch.from_numpy(dataset.train_images[:PROBE_IMAGES]).to(device),
         )

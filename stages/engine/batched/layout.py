@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stages.core.tensors import parameter_shapes
+from stages.core.networks import Perceptron
 
 ALIGNMENT = 16
 """Floats in a cache line, and in an AVX-512 register.
@@ -76,7 +76,8 @@ class Layout:
 
     @cached_property
     def _segments(self) -> dict[str, _Segment]:
-        shapes, stored = parameter_shapes(self.sizes), parameter_shapes(self.stored_sizes)
+        shapes = Perceptron(self.sizes, "").shapes
+        stored = Perceptron(self.stored_sizes, "").shapes
         segments: dict[str, _Segment] = {}
         start = 0
         for name in sorted(shapes, key=lambda name: len(shapes[name]), reverse=True):

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from stages.core.activations import ACTIVATIONS
 from stages.core.initializers import initial_parameters
+from stages.core.networks import Perceptron
 from stages.core.trial import Trial
 from stages.engine.batched.images import Images
 from stages.engine.batched.layout import Layer, Layout
-from stages.engine.batched.optimizers import AT_ONCE, OPTIMIZERS
+from stages.engine.optimizers import make_optimizer, subtracts_at_once
 from stages.engine.results import TrialResult
 
 CUDA_NETWORKS = 32
@@ -34,20 +35,22 @@ class Networks:
     ) -> None:
         first, device = trials[0], images.train.device
         self.count = CUDA_NETWORKS if device.type == "cuda" else len(trials)
-        self.activation = ACTIVATIONS[first.activation]
-        self.layout = Layout((len(images.pixels.trained), *first.sizes[1:]))
-        self.initial = [_to(device, initial_parameters(trial)) for trial in trials]
+        network = _perceptron(first)
+        self.activation = ACTIVATIONS[network.activation]
+        self.layout = Layout((len(images.pixels.trained), *network.sizes[1:]))
+        self.initial = [
+            _to(device, initial_parameters(trial, images.first_inputs)) for trial in trials
+        ]
         self.scale = images.scale
         self._pixels = images.pixels
         self.parameters = self._pack(self.initial)
         self.gradients = torch.zeros_like(self.parameters)
         self.layers = self.layout.layers(self.parameters)
         self.gradient_layers = self.layout.layers(self.gradients)
-        self.rate_at_once = first.learning_rate if first.optimizer in AT_ONCE else None
+        self.rate_at_once = first.learning_rate if subtracts_at_once(first) else None
         """Where the products that make gradients of weights take them from the weights at once."""
         done = self.count * self.layout.weights_length if self.rate_at_once is not None else 0
-        make = OPTIMIZERS[first.optimizer]
-        self.optimizer = make(self.parameters[done:], self.gradients[done:], first)
+        self.optimizer = make_optimizer(self.parameters[done:], self.gradients[done:], first)
         self._prepare_followers(images.scale.black)
         if starts:
             self.parameters.copy_(self._pack([start.weights for start in starts]))
@@ -124,6 +127,12 @@ class Networks:
     def _shared(self, flat: Tensor) -> list[Named]:
         networks = self.layout.unpack(flat)[: len(self.initial)]
         return [{**named, _FIRST: self._pixels.share(named[_FIRST])} for named in networks]
+
+
+def _perceptron(trial: Trial) -> Perceptron:
+    if not isinstance(trial.network, Perceptron):
+        raise TypeError("only perceptrons are trained side by side")
+    return trial.network
 
 
 def _to(device: torch.device, named: Named) -> Named:
