@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from stages.core.trial import NORMAL, Trial, canonical_sigma
+from stages.core.starts import NORMAL
+from stages.core.trial import Trial, canonical_sigma
 
 
 class Outcome(NamedTuple):

@@ -179,4 +179,12 @@ def predict(setting: Setting, sigmas: Sequence[float]) -> list[list[LayerScale]]
     dataset = read_dataset(RAW / setting.data.name)
     images = dataset.train_images[:PROBE_IMAGES].astype(np.float64)
     inputs = (images / 255 - dataset.mean) / dataset.std
-    return predict_scales(inputs, dataset.train_labels[:PROBE_IMAGES], setting.sizes, sigmas)
+    return predict_scales(
+        inputs,
+        dataset.train_labels[:PROBE_IMAGES],
+        setting.sizes,
+        sigmas,
+        activation=setting.activation,
+        scale=setting.params["sweep"]["scale"],
+        biases=setting.deviation_of_biases,
+    )

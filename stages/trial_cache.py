@@ -22,6 +22,7 @@ from stages.core.cache import cache_root
 from stages.core.pruning import (
     Entry,
     entries,
+    kept_data,
     litter,
     remove_entry,
     remove_litter,
@@ -30,6 +31,7 @@ from stages.core.pruning import (
 )
 from stages.process.door import InputError, Parser
 from stages.process.pace import counted
+from stages.process.scratch import remove
 
 DAY = 24 * 60 * 60
 
@@ -38,12 +40,14 @@ def main() -> None:
     """Do what the command line says."""
     arguments = parse(sys.argv[1:])
     root = cache_root()
-    held, left = entries(root), litter(root)
+    held, others, left = entries(root), kept_data(root), litter(root)
     print(f"trial cache: {amount(held)}, in {root}")
+    if others:
+        print(f"data sets beside them: {megabytes(map(size, others))}; `clear` removes it")
     if left:
         print(f"left by interrupted runs: {megabytes(map(size, left))}; `clear` removes it")
     if arguments.action == "clear":
-        drop(held, root, arguments.yes, and_litter=bool(left))
+        drop(held, root, arguments.yes, others, and_litter=bool(left))
     elif arguments.action == "prune":
         drop(choose(held, arguments.older_than, arguments.unused), root, arguments.yes)
 
@@ -76,17 +80,25 @@ def choose(held: Sequence[Entry], older_than: float | None, unused: bool) -> lis
     return [entry for entry in held if time.time() - entry.last_used > older_than * DAY]
 
 
-def drop(chosen: Sequence[Entry], root: Path, yes: bool, and_litter: bool = False) -> None:
-    """Remove `chosen` if the user agrees; what a run is using now stays."""
-    if not chosen and not and_litter:
+def drop(
+    chosen: Sequence[Entry],
+    root: Path,
+    yes: bool,
+    others: Sequence[Path] = (),
+    and_litter: bool = False,
+) -> None:
+    """Remove `chosen`, and `others`, if the user agrees; what a run is using now stays."""
+    if not chosen and not others and not and_litter:
         print("nothing to remove")
         return
-    too = " and what interrupted runs left" * and_litter
-    print(f"this would free {amount(chosen)}{too}; what is needed later is trained again")
+    too = " and data sets" * bool(others) + " and what interrupted runs left" * and_litter
+    print(f"this would free {amount(chosen)}{too}; what is needed later is made again")
     if not yes and not agreed():
         print("nothing removed")
         return
     removed = [entry for entry in chosen if remove_entry(root, entry)]
+    for path in others:
+        remove(path)
     if and_litter:
         remove_litter(root)
         if left := litter(root):

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from stages.core.dataset import RAW, Dataset
 from stages.core.networks import Perceptron
 from stages.core.published import PUBLISHED, is_complete
-from stages.core.trial import NORMAL, Start, Trial
+from stages.core.starts import NORMAL, Start
+from stages.core.trial import Trial
 from stages.process.sums import sha256, write_sums
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -71,6 +71,12 @@ def raw_files(cwd: Path) -> list[str]:
     return sorted(path.name for path in (cwd / RAW).glob("*"))
 
 
+def left_in(cwd: Path) -> set[str]:
+    """All names in data, and in the folder beside the trial cache."""
+    assert {path.name for path in (cwd / "data" / "cache").rglob("*")} <= {"raw", "mnist", *FILES}
+    return {path.name for path in (cwd / "data").iterdir()}
+
+
 def link_files(mnist_dir: Path, folder: Path) -> Path:
     """A new `folder` of links to the real files, cheap to make and to replace one by one."""
     folder.mkdir(parents=True)
@@ -161,7 +167,7 @@ def test_copies_from_a_folder(mnist_dir: Path, tmp_path: Path, place: str, gzipp
     assert run.returncode == 0, run.stderr
     assert "from MNIST_DIR=source" in run.stdout
     assert is_complete(tmp_path / RAW, FILES)
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw"}
+    assert left_in(tmp_path) == {"raw", "cache"}
 
 
 def spelled(name: str) -> str:
@@ -416,7 +422,7 @@ def test_recovers_from_an_interruption(
     assert raw_files(tmp_path) == []
 
     assert download(tmp_path, MNIST_DIR=str(mnist_dir)).returncode == 0
-    assert {path.name for path in (tmp_path / "data").iterdir()} == {"raw"}
+    assert left_in(tmp_path) == {"raw", "cache"}
 
 
 def wheel_with(path: Path, members: dict[str, bytes]) -> Path:

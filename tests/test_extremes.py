@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from studies.depth.params import read_params
+from studies.sgd import plot as sgd
 
 from stages import aggregate, report, train
 from stages.analysis.tables import METRICS, read_points
@@ -17,8 +19,6 @@ from stages.figures.regimes import regimes
 from stages.figures.style import house_style
 from stages.plot import figures
 from studies.depth import plot as depth
-from studies.depth.params import read_params
-from studies.sgd import plot as sgd
 from tests.conftest import REPOSITORY, open_doors, write_params
 
 SPACE = 3

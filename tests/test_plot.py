@@ -28,7 +28,8 @@ from stages.analysis.tables import read_points
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.params import Scheme
 from stages.core.records import EpochRecord, Record
-from stages.core.trial import NORMAL, Provenance
+from stages.core.starts import NORMAL
+from stages.core.trial import Provenance
 from stages.figures import accuracy_vs_sigma, weight_histograms
 from stages.figures.regimes import regime_caption, regimes
 from stages.figures.style import SCHEMES, house_style

@@ -84,11 +84,11 @@ def own_code(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("engine/trainer.py", "_EVALUATION_BATCH = 512", "_EVALUATION_BATCH = 256"),
+        ("engine/batched/trainer.py", "_EVALUATION_BATCH = 512", "_EVALUATION_BATCH = 256"),
         ("core/initializers.py", "sqrt(5)", "sqrt(6)"),
         ("core/seeding.py", "parameters", "noise of parameters"),
         ("core/dataset.py", "0.1307", "0.1308"),
-        ("core/network.py", "ALIGNMENT = 16", "ALIGNMENT = 32"),
+        ("engine/batched/layout.py", "ALIGNMENT = 16", "ALIGNMENT = 32"),
     ],
 )
 def test_other_training_code_retrains_everything(

@@ -28,7 +28,7 @@ SCRATCH = (
     ),
     *("metrics/.report.md", "metrics/.accuracy.csv", "plots/.signals.png"),
     *("studies/sgd/adam/data/.models", "studies/depth/metrics/.trainability.csv"),
-    *(".dvc/.plots_page.html", "data/cache/depth/.key.json"),
+    *(".dvc/.plots_page.html", "data/cache/depth/.key.json", "data/cache/raw/.mnist"),
 )
 """What stages write beside, before it appears whole."""
 
@@ -165,16 +165,18 @@ def test_what_killed_runs_left_is_counted_and_cleared(workspace: Path) -> None:
     assert "left by" not in trial_cache(workspace)
 
 
-def test_what_studies_keep_is_counted_and_cleared_but_not_pruned(workspace: Path) -> None:
+def test_what_is_kept_beside_trials_is_counted_and_cleared_but_not_pruned(workspace: Path) -> None:
     write_params(workspace)
     git(workspace, "init", "-q")
-    kept = workspace / "data" / "cache" / "depth" / "key.json"
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(bytes(300_000))
-    assert "kept by studies beside trials: 0.3 MB" in trial_cache(workspace)
+    names = ("depth/key.json", "raw/mnist/train-images-idx3-ubyte")
+    kept = [workspace / "data" / "cache" / name for name in names]
+    for path in kept:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes(300_000))
+    assert "data sets and studies beside them: 0.6 MB" in trial_cache(workspace)
     assert "nothing to remove" in trial_cache(workspace, "prune", "--unused", "--yes")
-    assert "and what studies keep" in trial_cache(workspace, "clear", "--yes")
-    assert not kept.exists()
+    assert "and data sets and studies" in trial_cache(workspace, "clear", "--yes")
+    assert not any(path.exists() for path in kept)
 
 
 def test_a_cache_full_of_damage_can_be_measured_pruned_and_cleared(workspace: Path) -> None:

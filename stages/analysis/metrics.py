@@ -16,7 +16,7 @@ from stages.analysis.histograms import Histogram
 from stages.analysis.setting import Setting, settings_from_json
 from stages.analysis.tables import Table, of_variant, readable
 from stages.core.records import parse_json
-from stages.core.trial import NORMAL
+from stages.core.starts import NORMAL
 
 Row = Mapping[str, str]
 

@@ -15,7 +15,7 @@ from stages.analysis.histograms import parameter_histogram
 from stages.analysis.mechanism import Matrix, layer_changes, scaled_distribution, weight_std
 from stages.analysis.setting import Setting
 from stages.core.records import INITIAL, WEIGHTS, Record, read_parameters, read_weight_matrices
-from stages.core.trial import NORMAL
+from stages.core.starts import NORMAL
 
 Rows = Iterator[dict[str, Any]]
 

@@ -1,52 +1,110 @@
-"""How parameters start: N(0, sigma²) on all of them, or a named scheme of `torch.nn.init`.
+"""The parameters of a network before training: N(0, sigma²) on all of them, or a named scheme.
 
-All draw from the stream of their seed and replicate. The normal schemes scale the noise that sigma
-scales only in the first layer: their biases, which are zero, take no numbers from the stream.
+All draw from the stream of their seed and replicate. Whatever the scale and the biases, a normal
+start takes the same numbers from it, so that starts differ by factors and not by noise.
 """
 
 from collections.abc import Callable
-from itertools import pairwise
+from dataclasses import dataclass
 from math import sqrt
 
 import torch
 from torch import Tensor
 from torch.nn import init
+from torch.nn.functional import linear
 
+from stages.core.activations import ACTIVATIONS
+from stages.core.networks import Perceptron, Shapes
 from stages.core.seeding import parameter_generator
+from stages.core.starts import SCHEMES, Blank, Start, beside_layers, fan_in, owners
 from stages.core.trial import Trial
 
-Scheme = Callable[[Tensor, torch.Generator], Tensor]
-
-_SCHEMES: dict[str, Scheme] = {
-    # Glorot & Bengio 2010, eq. 12 and 16: variance 2 / (fan_in + fan_out)
-    "xavier_normal": lambda weight, g: init.xavier_normal_(weight, generator=g),
-    "xavier_uniform": lambda weight, g: init.xavier_uniform_(weight, generator=g),
-    # He et al. 2015, eq. 10: variance 2 / fan_in
-    "kaiming_normal": lambda w, g: init.kaiming_normal_(w, nonlinearity="relu", generator=g),
-    "kaiming_uniform": lambda w, g: init.kaiming_uniform_(w, nonlinearity="relu", generator=g),
-    # Saxe et al. 2014, gain 1
-    "orthogonal": lambda weight, g: init.orthogonal_(weight, generator=g),
-    # torch.nn.Linear: uniform, variance 1 / (3 fan_in)
-    "pytorch_default": lambda w, g: init.kaiming_uniform_(w, a=sqrt(5), generator=g),
-}
+Named = dict[str, Tensor]
 
 
-def initial_parameters(trial: Trial) -> dict[str, Tensor]:
-    """Named weights (out, in) and biases (out,) of a trial before training.
+def initial_parameters(trial: Trial, images: Callable[[], Tensor]) -> Named:
+    """Named weights (out, in) and biases (out,) of a perceptron's trial before training.
 
-    Biases of a named scheme are zero, but those of pytorch_default, which are uniform within
-    1 / sqrt(fan_in).
+    `images` makes the first training images as networks read them (B, pixels).
     """
+    if not isinstance(trial.network, Perceptron):
+        raise TypeError("no perceptron")
     generator = parameter_generator(trial.seed, trial.replicate)
-    parameters: dict[str, Tensor] = {}
-    for number, (fan_in, fan_out) in enumerate(pairwise(trial.sizes), start=1):
-        weight, bias = torch.empty(fan_out, fan_in), torch.zeros(fan_out)
-        if trial.sigma is not None:
-            weight.normal_(generator=generator).mul_(trial.sigma)
-            bias.normal_(generator=generator).mul_(trial.sigma)
-        else:
-            _SCHEMES[trial.initializer](weight, generator)
-        if trial.initializer == "pytorch_default":
-            bias.uniform_(-1 / sqrt(fan_in), 1 / sqrt(fan_in), generator=generator)
-        parameters |= {f"fc{number}.weight": weight, f"fc{number}.bias": bias}
+    return drawn(trial.start, BlankPerceptron(trial.network, generator, images))
+
+
+def drawn(start: Start, blank: Blank) -> Named:
+    """Named trainable parameters, contiguous float32, in the order of `blank.shapes`."""
+    with torch.no_grad():
+        if start.sigma is None:
+            return SCHEMES[start.initializer](blank)
+        return _normal(start, start.sigma, blank)
+
+
+def _normal(start: Start, sigma: float, blank: Blank) -> Named:
+    """Biases are like the weights of their layer; what is no layer has sigma itself.
+
+    Where `start.biases` is a number it is the deviation of biases, and what is no layer, as
+    normalisations, stays as PyTorch starts it.
+    """
+    weights = owners(blank)
+    kept = {} if start.biases is None else beside_layers(blank)
+    parameters = {}
+    for name, shape in blank.shapes.items():
+        deviation, owner = sigma, name.rpartition(".")[0]
+        if name not in blank.layers and start.biases is not None:
+            deviation = start.biases
+        elif start.scale == "fan_in" and owner in weights:
+            of = shape if name in blank.layers else blank.shapes[weights[owner]]
+            deviation = sigma / sqrt(fan_in(of))
+        noise = torch.empty(shape).normal_(generator=blank.generator)
+        noise = noise.mul_(deviation) if deviation else noise.zero_()
+        parameters[name] = kept.get(name, noise)
     return parameters
+
+
+@dataclass(frozen=True, eq=False)
+class BlankPerceptron:
+    """A perceptron to be given values; `images` makes normalised ones (B, pixels), for lsuv."""
+
+    network: Perceptron
+    generator: torch.Generator
+    images: Callable[[], Tensor]
+
+    @property
+    def shapes(self) -> Shapes:
+        """Of all parameters."""
+        return self.network.shapes
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The weight matrices."""
+        return self.network.layers
+
+    @property
+    def gain(self) -> float:
+        """Of the activation."""
+        return ACTIVATIONS[self.network.activation].gain
+
+    def default(self) -> Named:
+        """As torch.nn.Linear: weights and biases uniform within 1 / sqrt(fan_in)."""
+        parameters = {name: torch.empty(shape) for name, shape in self.shapes.items()}
+        for layer in self.layers:
+            weight, bias = parameters[layer], parameters[layer.replace("weight", "bias")]
+            init.kaiming_uniform_(weight, a=sqrt(5), generator=self.generator)
+            bound = 1 / sqrt(fan_in(weight.shape))
+            bias.uniform_(-bound, bound, generator=self.generator)
+        return parameters
+
+    def output(self, parameters: Named, layer: str) -> Tensor:
+        """Pre-activations (B, units) of a layer."""
+        values, operator = self.images(), ACTIVATIONS[self.network.activation].forward
+        for name in self.layers:
+            bias = parameters[name.replace("weight", "bias")]
+            outputs = linear(values, parameters[name], bias)
+            if name == layer:
+                return outputs
+            values = outputs
+            if operator:
+                values = getattr(torch.ops.aten, operator.name)(outputs, *operator.arguments)
+        raise KeyError(layer)

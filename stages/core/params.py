@@ -23,7 +23,7 @@ from stages.core import strict_yaml
 from stages.core.activations import ACTIVATIONS
 from stages.core.networks import MOMENTS, PERCEPTRON
 from stages.core.published import FOLDER, PUBLISHED
-from stages.core.schemes import SCHEMES
+from stages.core.starts import SCHEMES
 from stages.core.strict_yaml import number
 from stages.core.validation import validated
 from stages.process.door import InputError
@@ -211,6 +211,12 @@ class Sweep(_Section):
     initializers: Annotated[tuple[SchemeName, ...], _list_such_as("[xavier_normal] or []")]
     keep_weights: Annotated[bool, Strict()] = True
 
+    @property
+    def bias_deviation(self) -> float | None:
+        """The standard deviation of biases; None: as the weights of their layer."""
+        named = {"sigma": None, "zero": 0.0}
+        return named[self.biases] if isinstance(self.biases, str) else self.biases
+
     @field_validator("replicates")
     @classmethod
     def _networks_are_countable(cls, replicates: int, info: ValidationInfo) -> int:
@@ -260,10 +266,10 @@ class Report(_Section):
 class Runtime(_Section):
     """On what it runs; no number depends on it."""
 
-    device: Literal["auto", "cpu", "cuda"]
-    workers: Literal["auto"] | Annotated[Int, Field(ge=1, le=1024)]
-    executor: Literal["local", "dask"]
-    scheduler: Annotated[str | None, BeforeValidator(_address)]
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Literal["auto"] | Annotated[Int, Field(ge=1, le=1024)] = "auto"
+    executor: Literal["local", "dask"] = "local"
+    scheduler: Annotated[str | None, BeforeValidator(_address)] = None
 
     @field_validator("scheduler")
     @classmethod
@@ -282,7 +288,7 @@ class Params(_Section):
     sweep: Sweep
     variants: Annotated[dict[str, Overrides], BeforeValidator(_variants)] = {}
     report: Report
-    runtime: Runtime
+    runtime: Runtime = Runtime()
 
     def sweeps(self) -> dict[str, "Params"]:
         """The sweep of each variant by its name; where none is listed, this one, named ""."""

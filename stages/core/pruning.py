@@ -20,6 +20,7 @@ from stages.core.dataset import RAW, read_dataset
 from stages.core.facts import FACTS, DataFacts, Facts
 from stages.core.params import PARAMS_FILE, Params
 from stages.core.published import FOLDER, PUBLISHED
+from stages.core.raw import KEPT
 from stages.core.records import RECORD, parse_json, parse_trial
 from stages.core.trial import Trial, sweep_trials
 from stages.process.door import InputError
@@ -70,6 +71,11 @@ def entries(root: Path) -> list[Entry]:
             with suppress(FileNotFoundError):
                 found.append(Entry(path, size(path), path.lstat().st_mtime))
     return found
+
+
+def kept_data(root: Path) -> list[Path]:
+    """The data sets that downloads keep in the cache at `root`."""
+    return _matching(root, f"{KEPT}/[!.]*")
 
 
 def remove_entry(root: Path, entry: Entry) -> bool:
@@ -164,6 +170,7 @@ def _places(root: Path) -> Iterator[tuple[Path, str]]:
     """Where killed runs may leave something, and under which prefix."""
     yield from scratch_places(root)
     checkout = root.parents[1]
+    yield root / KEPT, HIDDEN
     yield checkout / ".dvc", HIDDEN
     studies = {path.parent for path in _matching(checkout, f"{_STUDIES}{PARAMS_FILE}")}
     for folder in (checkout, *studies):

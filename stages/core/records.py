@@ -18,7 +18,8 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import load_file
 
 from stages.core.networks import Network, moment_shapes, parse_network
-from stages.core.trial import Provenance, Start, Trial
+from stages.core.starts import Start
+from stages.core.trial import Provenance, Trial
 
 INITIAL, WEIGHTS = "initial.safetensors", "weights.safetensors"
 RECORD, OPTIMIZER = "trial.json", "optimizer.safetensors"

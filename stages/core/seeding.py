@@ -21,6 +21,11 @@ def batch_order(samples: int, seed: int, replicate: int, epoch: int) -> Tensor:
     return torch.randperm(samples, generator=_generator(seed, replicate, f"epoch {epoch}"))
 
 
+def module_seed(seed: int, replicate: int, moment: str) -> int:
+    """Seeds what a module's own code draws at a `moment`, as in its constructor or in an epoch."""
+    return _generator(seed, replicate, f"module {moment}").initial_seed() % 2**63
+
+
 def _generator(seed: int, replicate: int, stream: str) -> torch.Generator:
     digest = hashlib.sha256(f"{seed}/{replicate}/{stream}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little", signed=True))

@@ -8,35 +8,10 @@ from typing import TYPE_CHECKING
 
 from stages.core.facts import Facts
 from stages.core.networks import PERCEPTRON, Network, Perceptron
+from stages.core.starts import NORMAL, SIGMA_DIGITS, Start
 
 if TYPE_CHECKING:
     from stages.core.params import Params  # loads pydantic, which plot does without
-
-_SIGMA_DIGITS = 8
-"""Significant digits of a sigma. A sweep of 25 points and one of 13 compute their common sigmas by
-different roundings; cut to 8 digits they are the same number, and the same trial."""
-
-
-NORMAL = "normal"
-"""The initialiser of the sweep: N(0, sigma²)."""
-
-FAN_IN = "fan_in"
-"""The scale of weights whose standard deviation is sigma / sqrt(fan_in)."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """How the parameters of a network begin."""
-
-    initializer: str  # NORMAL, or a scheme of stages.core.schemes
-    sigma: float | None = None  # of NORMAL; a scheme has its own
-    scale: str = "sigma"  # of NORMAL: sigma itself, or FAN_IN
-    biases: float | None = None  # of NORMAL: their standard deviation; None: as the weights have
-
-    @property
-    def label(self) -> str:
-        """For people."""
-        return self.initializer if self.sigma is None else f"sigma {self.sigma:.{_SIGMA_DIGITS}g}"
 
 
 @dataclass(frozen=True)
@@ -88,9 +63,9 @@ class Provenance:
 
 def sweep_trials(params: "Params", facts: Facts) -> list[Trial]:
     """The trials of one sweep: in each replicate all sigmas, rising, then the schemes."""
-    data, biases = facts.data[params.data.name], params.sweep.biases
+    data = facts.data[params.data.name]
     starts = [
-        Start(NORMAL, sigma, params.sweep.scale, None if biases == "sigma" else biases)
+        Start(NORMAL, sigma, params.sweep.scale, params.sweep.bias_deviation)
         for sigma in sweep_sigmas(params)
     ]
     starts += map(Start, params.sweep.initializers)
@@ -138,7 +113,7 @@ def sweep_sigmas(params: "Params") -> list[float]:
 
 def canonical_sigma(sigma: float) -> float:
     """Cut a computed sigma to the digits in which every way of computing it agrees."""
-    return float(f"{sigma:.{_SIGMA_DIGITS}g}")
+    return float(f"{sigma:.{SIGMA_DIGITS}g}")
 
 
 def trial_key(trial: Trial, provenance: Provenance) -> str:

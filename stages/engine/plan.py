@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from stages.core.networks import Module, Network
-from stages.core.trial import NORMAL, Start, Trial
+from stages.core.starts import NORMAL, Start
+from stages.core.trial import Trial
 
 CPU_NETWORKS = 4
 """Measured: fewer networks share too little overhead; the state of more, 1.6 MB each, outgrows

@@ -4,30 +4,30 @@ import ast
 import hashlib
 import inspect
 import time
-from collections.abc import Iterable
+from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
 import torch
 
-from stages.core import activations, dataset, initializers, networks, schemes, seeding
+from stages.core import activations, dataset, initializers, networks, seeding, starts
 from stages.engine import batched, modules
 from stages.engine.device import device_model, resolve_device
 from stages.engine.machine import BATCHED, MODULES, Machine
 from stages.engine.rehearsal import rehearse
 
-_SHARED = (activations, dataset, initializers, networks, schemes, seeding)
+_SHARED = (activations, dataset, initializers, networks, seeding, starts)
 
 
-def source_fingerprint(parts: Iterable[ModuleType]) -> str:
-    """SHA-256 (hex) of the code of `parts`, comments and formatting left out."""
-    source = "\n".join(ast.unparse(ast.parse(inspect.getsource(m))) for m in parts)
+def _fingerprint(trainer: ModuleType) -> str:
+    """SHA-256 (hex) of the code of a trainer, comments and formatting left out."""
+    names = sorted(module.name for module in iter_modules(trainer.__path__))
+    own = [import_module(f"{trainer.__name__}.{name}") for name in names]
+    source = "\n".join(ast.unparse(ast.parse(inspect.getsource(m))) for m in (*_SHARED, *own))
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-FINGERPRINTS = {
-    BATCHED: source_fingerprint([*_SHARED, *batched.COMPUTE_A_TRIAL]),
-    MODULES: source_fingerprint([*_SHARED, *modules.COMPUTE_A_TRIAL]),
-}
+FINGERPRINTS = {BATCHED: _fingerprint(batched), MODULES: _fingerprint(modules)}
 """Taken when the code is loaded: that is what a process runs, whatever becomes of the files."""
 
 

@@ -12,14 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from stages.core.dataset import CLASSES, Dataset
-from stages.core.trial import NORMAL, Trial
+from stages.core.dataset import Dataset
+from stages.core.networks import Perceptron
+from stages.core.starts import NORMAL, Start
+from stages.core.trial import Trial
+from stages.engine.batched.trainer import train_group
 from stages.engine.results import TrialResult
-from stages.engine.trainer import train_group
 
 _IMAGES = 80
 """A batch of 64 and a short one."""
-_PIXELS, _BLACK = 784, 65
+_PIXELS, _BLACK, _CLASSES = 784, 65, 10
 """As many are black as in MNIST, so that matrices have the shapes that they have there."""
 
 
@@ -46,21 +48,32 @@ def _dataset() -> Dataset:
     ink = np.arange(_IMAGES * _PIXELS, dtype=np.uint32).reshape(_IMAGES, _PIXELS)
     images = (ink * 2_654_435_761 >> 24).astype(np.uint8)
     images[:, :_BLACK] = 0
-    labels = (np.arange(_IMAGES) % CLASSES).astype(np.uint8)
+    labels = (np.arange(_IMAGES) % _CLASSES).astype(np.uint8)
     return Dataset(images, labels, images, labels, image_shape=(28, 28))
 
 
 def _groups() -> Iterator[list[Trial]]:
     """A full group of the usual network, and single ones of other shapes and optimisers."""
-    usual = (_PIXELS, 128, 64, CLASSES)
+    usual = (_PIXELS, 128, 64, _CLASSES)
     yield [_trial(usual, "adam", sigma) for sigma in (0.001, 0.03, 0.1, 1.0)]
-    yield [_trial((_PIXELS, 100, CLASSES), "sgd")]
-    yield [_trial((_PIXELS, 32, 32, CLASSES), "momentum")]
+    yield [_trial((_PIXELS, 100, _CLASSES), "sgd")]
+    yield [_trial((_PIXELS, 32, 32, _CLASSES), "momentum")]
 
 
 def _trial(sizes: tuple[int, ...], optimizer: str, sigma: float | None = None) -> Trial:
-    initializer = "orthogonal" if sigma is None else NORMAL
-    return Trial(sizes, initializer, sigma, optimizer, 0.01, 64, epochs=1, seed=0, replicate=0)
+    return Trial(
+        network=Perceptron(sizes, "relu"),
+        data="",
+        start=Start("orthogonal") if sigma is None else Start(NORMAL, sigma),
+        optimizer=optimizer,
+        learning_rate=0.01,
+        adam_epsilon=1e-8,
+        batch_size=64,
+        epochs=1,
+        extra_steps=0,
+        seed=0,
+        replicate=0,
+    )
 
 
 def _parts(result: TrialResult) -> Iterator[bytes]:

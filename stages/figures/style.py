@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from stages.core.schemes import SCHEMES
+from stages.core.starts import SCHEMES
 from stages.process.files import write_atomically
 
 T = TypeVar("T")

@@ -28,8 +28,9 @@ from benchmarks.table import table
 from benchmarks.work import FULL, SMALL, Outcome, Plan
 from stages.core.dataset import Dataset
 from stages.core.params import read_params
-from stages.core.trial import NORMAL, Trial, sweep_trials
-from stages.engine.trainer import train_group
+from stages.core.starts import NORMAL
+from stages.core.trial import Trial, sweep_trials
+from stages.engine.batched.trainer import train_group
 from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 

@@ -19,7 +19,8 @@ from stages.core.cache import TrialCache
 from stages.core.networks import Perceptron, moment_shapes
 from stages.core.pruning import entries, litter, remove_entry, remove_litter
 from stages.core.records import FILES, INITIAL, OPTIMIZER, RECORD, WEIGHTS
-from stages.core.trial import NORMAL, Provenance, Start, Trial
+from stages.core.starts import NORMAL, Start
+from stages.core.trial import Provenance, Trial
 from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 

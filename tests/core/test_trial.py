@@ -10,7 +10,8 @@ import pytest
 from stages.core.facts import DataFacts, Facts
 from stages.core.networks import Perceptron
 from stages.core.params import Params, read_params
-from stages.core.trial import Provenance, Start, Trial, sweep_sigmas, sweep_trials, trial_key
+from stages.core.starts import Start
+from stages.core.trial import Provenance, Trial, sweep_sigmas, sweep_trials, trial_key
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
 

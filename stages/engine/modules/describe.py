@@ -1,0 +1,108 @@
+"""Whether a user's class can be trained, and what the pipeline must know of it.
+
+It runs the user's code, so only workers call it.
+"""
+
+import sys
+from contextlib import redirect_stdout
+
+import torch
+from safetensors import deserialize
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from stages.core.networks import Module
+from stages.engine.modules.blame import refusal
+from stages.engine.modules.loading import Source, network_class, read_source
+from stages.engine.modules.network import (
+    ALONE,
+    Named,
+    listen,
+    make,
+    seed_everything,
+    state,
+    trainable,
+    untrained,
+)
+
+_IMAGES = 2
+"""The fewest of which a batch normalisation can take a variance."""
+
+
+def describe(path: str, activation: str, image_shape: tuple[int, int], classes: int) -> Module:
+    """The module FILE.py:CLASS for images (rows, columns) of so many classes.
+
+    Raises InputError, a line with file, line and what is expected, if it is not to be trained: no
+    such class, not made without arguments, no float32 parameters, other logits than (B, classes).
+    What the user's code prints goes to stderr.
+    """
+    source = read_source(path)
+    with ALONE, redirect_stdout(sys.stderr), network_class(source) as found:
+        seed_everything(0)
+        images = torch.zeros(_IMAGES, 1, *image_shape)
+        model = make(found, source, images)
+        _check_parameters(model, source)
+        layers = _layers(model, source, images, classes)
+        return Module(
+            path=path,
+            source=source.digest,
+            parameters=tuple((name, tuple(p.shape)) for name, p in trainable(model).items()),
+            buffers=_stored(untrained(model), state(model), source),
+            layers=layers,
+            activation=activation,
+            image_shape=image_shape,
+            classes=classes,
+        )
+
+
+def _check_parameters(model: nn.Module, source: Source) -> None:
+    parameters = trainable(model)
+    if not sum(parameter.numel() for parameter in parameters.values()):
+        raise refusal(f"{source.line}: {source.class_name} has no parameters to train")
+    for name, parameter in parameters.items():
+        if parameter.dtype != torch.float32:
+            raise refusal(f"{source.line}: {name} is {parameter.dtype}; expected is torch.float32")
+
+
+def _layers(model: nn.Module, source: Source, images: Tensor, classes: int) -> tuple[str, ...]:
+    """The weights that forward uses, in order; checks what it answers, when it trains and not."""
+    shape = (len(images), classes)
+    expected = f"expected are logits {shape} of images {tuple(images.shape)}"
+    with source.blamed(expected), torch.no_grad():
+        evaluated = model.eval()(images)
+    with source.blamed(expected):
+        logits, signals = listen(model.train(), images)
+    for answer in (evaluated, logits):
+        if not isinstance(answer, Tensor):
+            raise refusal(f"{source.line}: forward gives a {type(answer).__name__}; {expected}")
+        if answer.shape != shape or answer.dtype != torch.float32:
+            gives = f"forward gives {answer.dtype} {tuple(answer.shape)}"
+            raise refusal(f"{source.line}: {gives}; {expected}, of torch.float32")
+    if not logits.requires_grad:
+        raise refusal(f"{source.line}: the logits of forward do not depend on the parameters")
+    parameters = trainable(model)
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    with source.blamed("expected is that a loss of its logits has gradients"):
+        gradients = torch.autograd.grad(
+            cross_entropy(logits, labels), list(parameters.values()), allow_unused=True
+        )
+    used = {name for name, g in zip(parameters, gradients, strict=True) if g is not None}
+    layers = tuple(name for name in signals.passed_on if name in used)
+    if not layers:
+        raise refusal(
+            f"{source.line}: {source.class_name} has no layer with weights that forward uses; "
+            "expected is a torch.nn.Linear, a Conv2d or a submodule with a matrix of its own"
+        )
+    return layers
+
+
+def _stored(
+    names: Named, tensors: Named, source: Source
+) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    """What is not trained as safetensors holds it: name, dtype, shape."""
+    try:
+        stored = dict(deserialize(save({name: tensors[name] for name in names})))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise refusal(f"{source.line}: a buffer cannot be stored: {error}") from None
+    return tuple((name, stored[name]["dtype"], tuple(stored[name]["shape"])) for name in names)

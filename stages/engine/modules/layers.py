@@ -1,0 +1,104 @@
+"""What hooks tell of a module's layers: which weights they have, and which signals they pass on.
+
+A layer is a submodule that runs in forward and owns a trainable parameter of two or more axes, and
+is no normalisation. Its signal is what the next layer reads, that of the last one the logits: for
+a chain of layers that is what they put out, after its activation, pooling and normalisation.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import nan
+from typing import Any, Final, NamedTuple
+
+from torch import Tensor, nn
+
+# Their own base classes, where torch has them, are private
+_NORMALISATIONS: Final = (
+    nn.modules.batchnorm._NormBase,
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.RMSNorm,
+)
+
+
+class Signal(NamedTuple):
+    """What the probe tells of a layer's output."""
+
+    rms: float  # root mean square over images, units and places
+    dead: float  # share of units or channels that are 0 for all images, everywhere; NaN if any is
+
+
+class Signals:
+    """Those of the layers that ran, by the name of their weight, in the order of their first run.
+
+    A layer that ran several times passes on what was read after the last.
+    """
+
+    def __init__(self) -> None:
+        self.passed_on: dict[str, Signal] = {}
+        self._last: list[str] = []
+
+    def read(self, weights: list[str], signal: Signal) -> None:
+        """A layer with these weights is going to read a signal, which the last one passed on."""
+        self.end(signal)
+        for weight in weights:
+            self.passed_on.setdefault(weight, Signal(nan, nan))
+        self._last = weights
+
+    def end(self, signal: Signal) -> None:
+        """The last layer passed on a signal."""
+        for weight in self._last:
+            self.passed_on[weight] = signal
+
+
+@contextmanager
+def listening(model: nn.Module) -> Iterator[Signals]:
+    """Inside, a forward pass of `model` fills the signals; its logits are left to `end`."""
+    signals = Signals()
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    handles = []
+    for module in owners(model):
+        weights = [
+            names[id(p)] for p in module.parameters(recurse=False) if p.ndim > 1 and p.requires_grad
+        ]
+
+        def hook(
+            module: nn.Module, args: Any, kwargs: dict[str, Any], weights: list[str] = weights
+        ) -> None:
+            signals.read(weights, signal_of(args or kwargs.values(), _unit_axis(module)))
+
+        handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
+    try:
+        yield signals
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def owners(model: nn.Module) -> list[nn.Module]:
+    """Submodules that own a weight matrix or kernel, frozen or not."""
+    return [
+        module
+        for module in model.modules()
+        if module is not model
+        and not isinstance(module, _NORMALISATIONS)
+        and any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+    ]
+
+
+def signal_of(values: Any, unit_axis: int) -> Signal:
+    """The signal in the first tensor among `values` (B, …); NaN where there is none."""
+    tensor = next((value for value in values if isinstance(value, Tensor)), None)
+    if tensor is None or not tensor.numel():
+        return Signal(nan, nan)
+    tensor = tensor.detach()
+    rms = tensor.double().square().mean().sqrt().item()
+    if not tensor.isfinite().all():
+        return Signal(rms, nan)
+    units = tensor.movedim(unit_axis, 0).flatten(1) if tensor.ndim > 1 else tensor.unsqueeze(0)
+    return Signal(rms, (units == 0).all(1).double().mean().item())
+
+
+def _unit_axis(module: nn.Module) -> int:
+    """Which axis of its input counts units or channels; the last but for convolutions."""
+    return 1 if isinstance(module, nn.modules.conv._ConvNd) else -1

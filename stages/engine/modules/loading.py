@@ -1,0 +1,251 @@
+"""FILE.py:CLASS as a class, with the digest of all source that it is made of.
+
+Only workers run the user's code. What runs is what was hashed: modules of the file's folder are
+compiled from the text that was read for the digest, afresh for each network, and are forgotten
+after it. So files of one name in two folders, edits, and what code leaves in its globals make no
+difference to others.
+"""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.abc import ExecutionLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from torch import nn
+
+from stages.engine.modules.blame import blaming, refusal
+from stages.process.checkout import checkout
+
+_EXPECTED: Final = "model.network must be FILE.py:CLASS, e.g. networks/lenet.py:LeNet"
+_OURS: Final = "stages"
+"""This package: the code that computes trials is hashed elsewhere."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A user's file and the modules of its folder that it imports, transitively."""
+
+    file: Path
+    class_name: str
+    package: str  # what absolute imports may call its folder
+    texts: dict[str, tuple[Path, str]]  # by module name within the folder
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) over the code of all, comments and formatting left out."""
+        hasher = hashlib.sha256()
+        for name, (_, text) in sorted(self.texts.items()):
+            hasher.update(f"{name}\n{ast.unparse(ast.parse(text))}\n".encode())
+        return hasher.hexdigest()
+
+    @property
+    def line(self) -> str:
+        """Where the class is defined, as file:line; the first line if that is elsewhere."""
+        _, text = self.texts[_module_name(self.file)]
+        lines = [
+            node.lineno
+            for node in ast.parse(text).body
+            if isinstance(node, ast.ClassDef) and node.name == self.class_name
+        ]
+        return f"{self.file}:{lines[-1] if lines else 1}"
+
+    @contextmanager
+    def blamed(self, expected: str = "") -> Iterator[None]:
+        """Inside runs its code: what that raises becomes an InputError, which ends `expected`."""
+        files = {str(file) for file, _ in self.texts.values()}
+        with blaming(self.line, files, expected):
+            yield
+
+
+def read_source(path: str) -> Source:
+    """Read the source that FILE.py:CLASS is made of, running none of it.
+
+    A relative FILE lies in the checkout, an absolute one anywhere. Raises InputError (one line) if
+    it is missing or no Python.
+    """
+    name, _, class_name = path.rpartition(":")
+    if not name.endswith(".py") or not class_name.isidentifier():
+        raise refusal(f"{path}: {_EXPECTED}")
+    file = _find(name)
+    package = _package_name(file.resolve().parent)
+    texts: dict[str, tuple[Path, str]] = {}
+    to_read = {_module_name(file): file}
+    while to_read:
+        module, found = to_read.popitem()
+        texts[module] = found, _read(found)
+        for imported in _imports(texts[module][1], module, found, package):
+            if imported not in texts and (there := _resolve(file.parent, imported)):
+                _check_name(imported, file.parent)
+                to_read[imported] = there
+    return Source(file, class_name, package, texts)
+
+
+def _module_name(file: Path) -> str:
+    return file.stem.replace(".", "_")
+
+
+@contextmanager
+def network_class(source: Source) -> Iterator[type[nn.Module]]:
+    """The class; inside, imports find the modules of its folder, and after it none of them.
+
+    Raises InputError if there is no such class.
+    """
+    finder = _Finder(source)
+    hidden = finder.take_from(sys.modules)
+    sys.meta_path.insert(0, finder)
+    try:
+        with source.blamed():
+            module = import_module(f"{finder.package}.{_module_name(source.file)}")
+        yield _class_in(vars(module), source)
+    finally:
+        sys.meta_path.remove(finder)
+        finder.take_from(sys.modules)
+        sys.modules.update(hidden)
+
+
+def _class_in(names: dict[str, object], source: Source) -> type[nn.Module]:
+    found = names.get(source.class_name)
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return found
+    classes = sorted(
+        name
+        for name, value in names.items()
+        if isinstance(value, type)
+        and issubclass(value, nn.Module)
+        and value.__module__ == names["__name__"]
+    )
+    there_are = f"there is {', '.join(classes)}" if classes else "there is none"
+    fault = "no class" if found is None else "not a class of torch.nn.Module:"
+    raise refusal(f"{source.line}: {fault} {source.class_name}; of torch.nn.Module {there_are}")
+
+
+def _find(name: str) -> Path:
+    """The file, also from within a temporary copy of the checkout, which lacks untracked files."""
+    file = Path(name)
+    for place in (Path(), checkout()):
+        if (place / file).is_file():
+            return place / file
+    raise refusal(f"{name}: no such file; {_EXPECTED}")
+
+
+def _read(file: Path) -> str:
+    try:
+        text = file.read_text(encoding="utf-8")
+        ast.parse(text)
+    except SyntaxError as error:
+        raise refusal(f"{file}:{error.lineno or 1}: is not Python: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError):  # not UTF-8, NUL, nested too deep
+        raise refusal(f"{file}:1: is not Python") from None
+    return text
+
+
+def _imports(text: str, module: str, file: Path, package: str) -> Iterator[str]:
+    """The names, within the folder, of all modules that a module may import from it."""
+    within = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = within[: max(0, len(within) - node.level + 1)] if node.level else []
+            base += node.module.split(".") if node.module else []
+            names = [".".join(base), *(".".join([*base, alias.name]) for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.removeprefix(f"{package}.").split(".")
+            if parts[0] != _OURS:
+                yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def _resolve(folder: Path, module: str) -> Path | None:
+    """The file of a module of `folder`."""
+    if not module:
+        return None
+    place = folder.joinpath(*module.split("."))
+    files = (place / "__init__.py", place.parent / f"{place.name}.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+def _package_name(folder: Path) -> str:
+    """The name of the folder; empty where `import` means another package by that."""
+    spec = _spec(folder.name)
+    return "" if spec and spec.origin and Path(spec.origin).parent != folder else folder.name
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """What `import` would find here, outside a network."""
+    try:
+        return find_spec(name)
+    except (ImportError, ValueError):
+        return None
+
+
+def _check_name(module: str, folder: Path) -> None:
+    """Raise InputError for a module that `import` might not mean, as another is called so too."""
+    name = module.partition(".")[0]
+    file, spec = _resolve(folder, name), _spec(name)
+    if file and spec and spec.origin:
+        other = Path(spec.origin)
+        if not other.is_file() or not other.samefile(file):
+            raise refusal(f"{file}:1: Python or a package has a module {name} too; rename this one")
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules of a source by their names within its folder.
+
+    For relative imports the folder is a package, which absolute ones may call by its name too.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.package = f"folder of {source.file.stem}"
+        self._packages = {self.package, source.package} - {""}
+
+    def take_from(self, modules: dict[str, ModuleType]) -> dict[str, ModuleType]:
+        """Remove those that it would find, or has found, from `modules`; these."""
+        names = [name for name in modules if name in self._packages or self._within(name)]
+        return {name: modules.pop(name) for name in names}
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """What `import` asks."""
+        if module := self._within(name):
+            return spec_from_loader(name, _Loader(*self._source.texts[module]))
+        if name not in self._packages:
+            return None
+        folder = ModuleSpec(name, None, is_package=True)
+        folder.submodule_search_locations = [str(self._source.file.parent)]
+        return folder
+
+    def _within(self, name: str) -> str:
+        """The name within the folder; empty for what is not of the source."""
+        for package in self._packages:
+            name = name.removeprefix(f"{package}.")
+        return name if name in self._source.texts else ""
+
+
+class _Loader(ExecutionLoader):
+    """Runs a text, without the cache of compiled files: that cannot tell two edits in a second."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self._file, self._text = file, text
+
+    def is_package(self, fullname: str) -> bool:
+        """Whether other modules lie in it."""
+        return self._file.name == "__init__.py"
+
+    def get_source(self, fullname: str) -> str:
+        """What runs."""
+        return self._text
+
+    def get_filename(self, fullname: str) -> str:
+        """Where that was read."""
+        return str(self._file)

@@ -1,0 +1,149 @@
+"""A module of the user as the trainer holds it: made under a seed, its state named and kept.
+
+Whatever of it is random (its constructor, dropout) draws from PyTorch's, NumPy's and Python's own
+generators, which are seeded before.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import is_parametrized
+
+from stages.core.activations import ACTIVATIONS
+from stages.core.networks import Module, Shapes
+from stages.engine.modules.blame import refusal
+from stages.engine.modules.layers import Signals, listening, signal_of
+from stages.engine.modules.loading import Source
+
+Named = dict[str, Tensor]
+
+ALONE = Lock()
+"""Held while user code runs: what it is seeded by, and imports, belongs to the whole process."""
+
+
+def seed_everything(seed: int) -> None:
+    """Seed, by a number below 2**63, all that the user's code may draw from."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+def make(network_class: type[nn.Module], source: Source, images: Tensor) -> nn.Module:
+    """An instance; lazy layers learn their shapes from `images` (B, 1, H, W).
+
+    Raises InputError if it cannot be made without arguments.
+    """
+    expected = f"expected is that {source.class_name}() makes it"
+    with source.blamed(expected):
+        model = network_class()
+        if any(is_lazy(parameter) for parameter in model.parameters()):
+            model.eval()(images)
+    if any(map(is_parametrized, model.modules())):
+        raise refusal(f"{source.line}: has a parametrised weight, whose start has no meaning here")
+    torch.set_default_dtype(torch.float32)
+    return model
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters that are trained, by name; one that several layers share has the first's."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def untrained(model: nn.Module) -> Named:
+    """Buffers, and parameters that are not trained."""
+    frozen = {name: p.detach() for name, p in model.named_parameters() if not p.requires_grad}
+    return {**frozen, **dict(model.named_buffers())}
+
+
+def load(model: nn.Module, values: Named) -> None:
+    """Give parameters and buffers the values of that name."""
+    with torch.no_grad():
+        for name, tensor in {**trainable(model), **untrained(model)}.items():
+            if name in values:
+                tensor.copy_(values[name])
+
+
+def state(model: nn.Module) -> Named:
+    """Contiguous copies, on the CPU, of all parameters and buffers."""
+    tensors = {**trainable(model), **untrained(model)}
+    return {name: _copy(tensor) for name, tensor in tensors.items()}
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Inside, `model` is in train mode; after it, buffers and mode are what they were."""
+    was_training, before = model.training, {n: t.clone() for n, t in untrained(model).items()}
+    model.train()
+    try:
+        yield
+    finally:
+        load(model, before)
+        model.train(was_training)
+
+
+def listen(model: nn.Module, images: Tensor) -> tuple[Tensor, Signals]:
+    """Logits of `images` (B, 1, H, W) with gradient, and the signals on their way."""
+    with listening(model) as signals:
+        logits = model(images)
+    if isinstance(logits, Tensor):
+        signals.end(signal_of([logits], -1))
+    return logits, signals
+
+
+@dataclass(frozen=True, eq=False)
+class BlankModule:
+    """A module on the CPU to be given values, for `stages.core.initializers`."""
+
+    model: nn.Module
+    network: Module
+    constructed: Named  # its state as its constructor left it
+    generator: torch.Generator
+    images: Tensor  # (B, 1, H, W)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Of the trainable parameters."""
+        return self.network.shapes
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Weight matrices and kernels, as run."""
+        return self.network.layers
+
+    @property
+    def gain(self) -> float:
+        """Of the activation."""
+        return ACTIVATIONS[self.network.activation].gain
+
+    def default(self) -> Named:
+        """As the constructor left them, under the seed of the trial."""
+        return {name: self.constructed[name].clone() for name in self.shapes}
+
+    def output(self, parameters: Named, layer: str) -> Tensor:
+        """What the layer puts out when it last runs, in train mode."""
+        load(self.model, parameters)
+        owner = self.model.get_submodule(layer.rpartition(".")[0])
+        outputs: list[Tensor] = []
+
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            outputs.append(output if isinstance(output, Tensor) else output[0])
+
+        handle = owner.register_forward_hook(hook)
+        try:
+            with undisturbed(self.model), torch.no_grad():
+                self.model(self.images)
+        finally:
+            handle.remove()
+        return outputs[-1]

@@ -1,1 +1,0 @@
-"""The sweep with plain SGD, beside that with Adam."""
