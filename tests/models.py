@@ -2,7 +2,9 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from stages import aggregate
 from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.findings import Results
 from stages.analysis.setting import Setting
@@ -73,6 +76,7 @@ def write_models(
 
     Weights are normal of their sigma, and twice as large after training; signals grow with sigma.
     """
+    shutil.rmtree(folder / "data", ignore_errors=True)
     datasets = data or {"mnist": small_data()}
     for name, dataset in datasets.items():
         write_data(folder, dataset, name)
@@ -184,3 +188,11 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(held) for held in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def aggregated(folder: Path, course: Course, **made: Any) -> Path:
+    """Write made-up models of the params.yaml in `folder` and their metrics; returns `folder`."""
+    write_models(folder, course, **made)
+    with chdir(folder):
+        aggregate.main(Path())
+    return folder
