@@ -11,6 +11,7 @@ import csv
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
+from stages.analysis.meanfield import critical_sigma_w2, depth_scale
 from stages.core.dataset import CHANCE_ACCURACY
 from stages.figures.style import (
     GREY,
@@ -33,12 +35,6 @@ from stages.figures.style import (
 )
 from stages.process.pace import counted
 from studies.depth.params import Params, read_params
-from studies.depth.theory import (
-    RELU_CRITICAL_SIGMA_W2,
-    critical_sigma_w2,
-    depth_scale,
-    relu_depth_scale,
-)
 
 TABLE, PLOTS = Path("studies/depth/metrics/trainability.csv"), Path("studies/depth/plots")
 SCALES = 6
@@ -82,15 +78,19 @@ def main() -> None:
 
 def read_panels(params: Params) -> list[tuple[Grid, Theory]]:
     """What was measured of each activation, and what theory says of it."""
-    theories = {
-        "tanh": Theory(
-            f"tanh, σ_b² = {params.sigma_b2:g}",
-            critical_sigma_w2(params.sigma_b2),
-            lambda sigma_w2: depth_scale(sigma_w2, params.sigma_b2),
-        ),
-        "relu": Theory("ReLU, σ_b = 0", RELU_CRITICAL_SIGMA_W2, relu_depth_scale),
-    }
-    return [(read_grid(TABLE, activation), theories[activation]) for activation in theories]
+    titles = {"tanh": f"tanh, σ_b² = {params.sigma_b2:g}", "relu": "ReLU, σ_b = 0"}
+    biases = {"tanh": params.sigma_b2, "relu": 0.0}
+    return [
+        (
+            read_grid(TABLE, activation),
+            Theory(
+                titles[activation],
+                critical_sigma_w2(activation, sigma_b2),
+                partial(depth_scale, activation, sigma_b2=sigma_b2),
+            ),
+        )
+        for activation, sigma_b2 in biases.items()
+    ]
 
 
 def read_grid(path: Path, activation: str) -> Grid:

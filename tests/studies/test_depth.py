@@ -1,9 +1,10 @@
-"""The study of depth: theory against simulation, batched training against PyTorch, the doors."""
+"""The study of depth: batched training against PyTorch, the doors."""
 
 import csv
 import math
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,16 @@ import pytest
 import torch
 import yaml
 
+from stages.analysis.meanfield import depth_scale
 from stages.core.dataset import Dataset
 from stages.figures.style import house_style
 from studies.depth.networks import ACTIVATIONS, Group, initial_layers, sgd_step, train_group
 from studies.depth.params import read_params
 from studies.depth.plot import Grid, Theory, trainability, trainability_caption
-from studies.depth.theory import (
-    chi_1,
-    correlation_map,
-    critical_sigma_w2,
-    depth_scale,
-    fixed_point_c,
-    fixed_point_q,
-    relu_depth_scale,
-)
 from tests.conftest import REPOSITORY, stage_environment
 
 STUDY = Path("studies/depth")
+RELU_DEPTH_SCALE = partial(depth_scale, "relu", sigma_b2=0.0)
 TINY = {
     "depth_min": 2,
     "depth_max": 4,
@@ -44,61 +38,6 @@ TINY = {
 @pytest.fixture
 def group() -> Group:
     return Group("tanh", 3, 32, (1.0, 1.7, 3.0), 0.05, steps=20, batch_size=32, lr=0.05, seed=0)
-
-
-@pytest.mark.parametrize("sigma_w2", [1.0, 1.761, 3.0])
-def test_fixed_point_and_slope_agree_with_monte_carlo(sigma_w2: float) -> None:
-    z = np.random.default_rng(0).standard_normal(2_000_000)
-    q = fixed_point_q(sigma_w2, 0.05)
-    u = math.sqrt(q) * z
-    assert sigma_w2 * (np.tanh(u) ** 2).mean() + 0.05 == pytest.approx(q, rel=3e-3)
-    slope = sigma_w2 * ((1 - np.tanh(u) ** 2) ** 2).mean()
-    assert chi_1(sigma_w2, 0.05) == pytest.approx(slope, rel=3e-3)
-
-
-@pytest.mark.parametrize("sigma_w2", [1.3, 3.0])
-def test_fixed_points_agree_with_a_wide_random_network(sigma_w2: float) -> None:
-    rng = np.random.default_rng(1)
-    width = 1500
-    h = rng.standard_normal((width, 2))
-    for _ in range(25):
-        weights = rng.standard_normal((width, width)) * math.sqrt(sigma_w2 / width)
-        h = weights @ np.tanh(h) + math.sqrt(0.05) * rng.standard_normal((width, 1))
-    assert (h**2).mean() == pytest.approx(fixed_point_q(sigma_w2, 0.05), rel=0.1)
-    correlation = (h[:, 0] * h[:, 1]).mean() / (h**2).mean()
-    assert correlation == pytest.approx(fixed_point_c(sigma_w2, 0.05), abs=0.06)
-
-
-@pytest.mark.parametrize(("sigma_b2", "critical"), [(0.01, 1.424), (0.05, 1.761), (0.1, 1.986)])
-def test_critical_line(sigma_b2: float, critical: float) -> None:
-    assert critical_sigma_w2(sigma_b2) == pytest.approx(critical, abs=5e-4)
-
-
-def test_depth_scale_diverges_at_criticality_from_both_sides() -> None:
-    critical = critical_sigma_w2(0.05)
-    for side in (-1, 1):
-        scales = [depth_scale(critical + side * 10.0**-n, 0.05) for n in (0.3, 1, 2, 3)]
-        assert scales == sorted(scales)
-        assert scales[-1] > 1000
-    assert depth_scale(critical, 0.05) > 1e6
-
-
-@pytest.mark.parametrize("sigma_w2", [1.3, 2.5])
-def test_depth_scale_is_the_rate_at_which_correlations_settle(sigma_w2: float) -> None:
-    q, end = fixed_point_q(sigma_w2, 0.05), fixed_point_c(sigma_w2, 0.05)
-    c, distances = 0.6, []
-    for _ in range(40):
-        c = correlation_map(c, q, sigma_w2, 0.05)
-        distances.append(abs(c - end))
-    rate = math.log(distances[19] / distances[39]) / 20
-    assert 1 / rate == pytest.approx(depth_scale(sigma_w2, 0.05), rel=0.02)
-
-
-def test_relu_depth_scale_is_the_rate_of_the_variance() -> None:
-    z = np.random.default_rng(0).standard_normal(1_000_000)
-    growth = 3.0 * (np.maximum(z, 0) ** 2).mean()
-    assert 1 / math.log(growth) == pytest.approx(relu_depth_scale(3.0), rel=0.02)
-    assert relu_depth_scale(2.0) == math.inf
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu"])
@@ -231,7 +170,7 @@ def test_the_caption_explains_its_symbols_and_counts_only_what_there_is() -> Non
         update={"steps": 1, "width": 1}
     )
     grid = Grid(np.array([5.0, 6.0]), np.array([1.9, 2.1]), np.full((2, 2), 0.9), np.zeros((2, 2)))
-    relu = Theory("ReLU, σ_b = 0", 2.0, relu_depth_scale)
+    relu = Theory("ReLU, σ_b = 0", 2.0, RELU_DEPTH_SCALE)
     caption = " ".join(trainability_caption([(grid, relu)], params))
     assert "1 unit a layer after 1 step of" in caption
     assert "χ₁ is the factor" in caption
@@ -243,7 +182,7 @@ def test_of_many_depths_some_are_labelled() -> None:
     depths = np.arange(5.0, 105.0)
     grid = Grid(depths, np.array([1.0, 2.0]), np.full((100, 2), 0.9), np.zeros((100, 2)))
     params = read_params(REPOSITORY / STUDY / "params.yaml")
-    panel = (grid, Theory("ReLU, σ_b = 0", 2.0, relu_depth_scale))
+    panel = (grid, Theory("ReLU, σ_b = 0", 2.0, RELU_DEPTH_SCALE))
     with house_style():
         axes, *_ = trainability([panel, panel], params).axes
     assert 5 < len(axes.get_yticks()) <= 14
