@@ -29,14 +29,19 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
 
 def _train_one(trial: Trial, dataset: Dataset) -> float:
     torch.manual_seed(trial.seed)
+    return learn(nn.Sequential(nn.Flatten(), initial_network(trial)), trial, dataset)
+
+
+def learn(network: nn.Module, trial: Trial, dataset: Dataset) -> float:
+    """Train a network on images (B, 1, 28, 28) in the manner of notebooks; its test accuracy."""
     train_set = _mnist(dataset, dataset.train_images, dataset.train_labels)
     test_set = _mnist(dataset, dataset.test_images, dataset.test_labels)
     train_loader = DataLoader(train_set, trial.batch_size, shuffle=True, num_workers=NUM_WORKERS)
     test_loader = DataLoader(test_set, _EVALUATION_BATCH, num_workers=NUM_WORKERS)
-    network = nn.Sequential(nn.Flatten(), initial_network(trial))
     optimizer = torch.optim.Adam(network.parameters(), lr=trial.learning_rate)
     accuracy = 0.0
     for _ in range(trial.epochs):
+        network.train()
         running_loss = 0.0
         for images, labels in train_loader:
             optimizer.zero_grad()
@@ -49,6 +54,7 @@ def _train_one(trial: Trial, dataset: Dataset) -> float:
 
 
 def _evaluate(network: nn.Module, loader: DataLoader[Any]) -> float:
+    network.eval()
     correct = total = 0
     with torch.no_grad():
         for images, labels in loader:

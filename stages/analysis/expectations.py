@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import lstsq
 from scipy.optimize import least_squares
 from scipy.special import ndtr
 
@@ -132,7 +133,7 @@ def _fit(activation: Activation, widths: Array) -> tuple[Expansion, Array]:
 
 def _least_squares(basis: Array, target: Array) -> tuple[Array, Array]:
     """Coefficients of the columns of `basis` nearest to `target`, and what is missing there."""
-    coefficients: Array = np.linalg.lstsq(basis, target)[0].round(12)  # beyond is rounding error
+    coefficients: Array = lstsq(basis, target)[0].round(12)  # beyond is rounding error
     missing: Array = basis @ coefficients - target
     return coefficients, missing
 

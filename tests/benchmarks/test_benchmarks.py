@@ -21,6 +21,7 @@ from benchmarks import bench
 from benchmarks.floor import training_flops
 from benchmarks.isolate import in_fresh_process
 from benchmarks.module import initial_network
+from benchmarks.modules import NETWORKS
 from benchmarks.picture import picture
 from benchmarks.report import Report, build
 from benchmarks.rounds import Measured, train
@@ -179,6 +180,7 @@ def test_a_way_that_learns_otherwise_fails_the_benchmark(
 ) -> None:
     measured = made_up(SMALL, accuracy={"torch_func": 0.91})
     monkeypatch.setattr(bench, "measure", lambda *_: measured)
+    monkeypatch.setattr(bench, "measure_modules", lambda *_: [])
     with pytest.raises(SystemExit) as end:
         bench.run(SMALL)
     assert end.value.code == 1
@@ -204,6 +206,8 @@ def test_small_run_writes_table_json_and_picture(
     assert "All learn the same" in output
     content = strict_json(here / "metrics/benchmark.json")
     assert [row["way"] for row in content["rows"]] == ["ours"]
+    assert [row["network"] for row in content["modules"]] == list(NETWORKS)
+    assert f"{content['modules'][0]['ratio']:.1f} times as long" in output
     assert content["machine"]["torch"] == version("torch")
     assert imread(here / "plots/benchmark.png").shape[2] == 4
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from importlib.abc import ExecutionLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -38,7 +39,7 @@ class Source:
     package: str  # what absolute imports may call its folder
     texts: dict[str, tuple[Path, str]]  # by module name within the folder
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hexadecimal) over the code of all, comments and formatting left out."""
         hasher = hashlib.sha256()
@@ -46,7 +47,7 @@ class Source:
             hasher.update(f"{name}\n{ast.unparse(ast.parse(text))}\n".encode())
         return hasher.hexdigest()
 
-    @property
+    @cached_property
     def line(self) -> str:
         """Where the class is defined, as file:line; the first line if that is elsewhere."""
         _, text = self.texts[_module_name(self.file)]
@@ -60,9 +61,12 @@ class Source:
     @contextmanager
     def blamed(self, expected: str = "") -> Iterator[None]:
         """Inside runs its code: what that raises becomes an InputError, which ends `expected`."""
-        files = {str(file) for file, _ in self.texts.values()}
-        with blaming(self.line, files, expected):
+        with blaming(self.line, self._files, expected):
             yield
+
+    @cached_property
+    def _files(self) -> set[str]:
+        return {str(file) for file, _ in self.texts.values()}
 
 
 def read_source(path: str, folder: Path) -> Source:
