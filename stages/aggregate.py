@@ -7,121 +7,176 @@ if __name__ == "__main__":
 
     enter("stages.aggregate", takes_folder=True)
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from stages.analysis.accuracy import accuracy_points, summarize
-from stages.analysis.baselines import Baseline, baselines
-from stages.analysis.mechanism import probe_rows, theory_errors
+from stages.analysis.mechanism import theory_errors
 from stages.analysis.rows import (
+    BASELINE_COLUMNS,
+    Finished,
+    Rows,
     accuracy_rows,
-    baseline_row,
+    baseline_rows,
+    bins_of,
     distribution_rows,
     histogram_rows,
     history_rows,
     layer_rows,
-    layer_sigmas,
+    probe_rows,
     provenance_rows,
+    rows_of_all,
 )
-from stages.analysis.tables import METRICS, write_csv, write_json
-from stages.analysis.theory import predict_scales, reference_stds
+from stages.analysis.setting import Setting, settings_to_json
+from stages.analysis.tables import METRICS, by_variant, write_csv, write_json
+from stages.analysis.theory import LayerScale, predict_scales
 from stages.core.dataset import RAW, read_dataset
+from stages.core.facts import FACTS, Facts
 from stages.core.params import PARAMS_FILE, read_params
-from stages.core.records import INITIAL, PROBE_IMAGES, RECORD, WEIGHTS, Record, verify_result
-from stages.core.starts import NORMAL
+from stages.core.records import (
+    INITIAL,
+    PROBE_IMAGES,
+    RECORD,
+    WEIGHTS,
+    Record,
+    parse_json,
+    verify_result,
+)
 from stages.core.trial import Trial, sweep_trials
 from stages.process.pace import following
 from stages.process.sums import VerifiedFolder
 
 MODELS = Path("data/models")
-BASELINE_COLUMNS = [field.name for field in fields(Baseline)]
 
 
 def main(folder: Path) -> None:
-    """Write the metrics of the sweep, of the initialisers beside it, and of their layers.
+    """Write the metrics of each variant, of the initialisers beside its sweep, and of their layers.
 
     `folder` holds params.yaml and data/models, and receives metrics/.
     """
-    params = read_params(folder / PARAMS_FILE)
+    finished = read_finished(folder)
     metrics = folder / METRICS
-    trials = sweep_trials(params)
-    folders = [folder / MODELS / trial.name for trial in trials]
-    records = read_records(folder, trials)
-    sweep = [record for record in records if record.initializer == NORMAL]
-    points = accuracy_points(sweep, params.report.final_epochs)
-    summary = summarize(points, sweep, params.report.final_epochs)
-    named = baselines(
-        records,
-        float(summary["best_sigma"]),
-        params.report.final_epochs,
-        {
-            trial.initializer: layer_sigmas(of)
-            for trial, of in zip(trials, folders, strict=True)
-            if trial.initializer != NORMAL and trial.replicate == 0
-        },
-    )
     metrics.mkdir(exist_ok=True)
     with threadpool_limits(1), ThreadPoolExecutor() as pool:
         # takes as long as all the rest
-        theory = pool.submit(write_theory, metrics, RAW / params.data.name, trials[0].sizes, sweep)
-        write_json(metrics / "summary.json", summary)
-        write_json(metrics / "provenance.json", provenance_rows(records))
-        write_csv(metrics / "accuracy.csv", accuracy_rows(points, named))
-        write_csv(metrics / "baselines.csv", map(baseline_row, named), BASELINE_COLUMNS)
-        write_csv(metrics / "history.csv", history_rows(sweep))
-        histograms = histogram_rows(folders, records, params.report.histogram_bins)
-        bins = len({record.sigma for record in sweep}) * params.report.histogram_bins
-        write_csv(metrics / "histograms.csv", following(histograms, "histograms.csv", bins))
-        write_csv(metrics / "probes.csv", probe_rows(records))
-        matrices = len(records) * (len(trials[0].sizes) - 1)
-        changes = following(layer_rows(folders, records), "layers.csv", matrices)
-        write_csv(metrics / "layers.csv", changes)
-        write_csv(metrics / "distributions.csv", distribution_rows(folders, records))
+        theory = pool.submit(write_theory, metrics, finished)
+        write_json(metrics / "facts.json", settings_to_json([f.setting for f in finished]))
+        summaries = {variant.setting.variant: variant.summary for variant in finished}
+        write_json(metrics / "summary.json", by_variant(summaries))
+        write_json(metrics / "provenance.json", provenance_rows(finished))
+        write_tables(metrics, finished)
         theory.result()
-    print(*(f"{name} {value:.6g}" for name, value in summary.items()), sep="\n")
+    for name, summary in summaries.items():
+        told = [f"{scalar} {value:.6g}" for scalar, value in summary.items()]
+        print(*([f"{name}: {', '.join(told)}"] if name else told), sep="\n")
 
 
-def read_records(folder: Path, trials: Sequence[Trial]) -> list[Record]:
-    """The records of `trials`, held with their weights against what train wrote.
+def read_finished(folder: Path) -> list[Finished]:
+    """The networks of each variant, held with their weights against what train wrote.
 
     Raises InputError where a file is missing, altered or of another trial.
     """
     study = " studies/dvc.yaml" * (folder != Path())
     models = VerifiedFolder(folder / MODELS, mended_by=f"dvc repro{study}")
-    records = []
-    for trial in following(trials, f"reading {MODELS}", len(trials)):
-        files = {name: models.read(f"{trial.name}/{name}") for name in (RECORD, INITIAL, WEIGHTS)}
-        try:
-            records.append(verify_result(files, trial))
-        except ValueError as fault:
-            raise models.refusal(trial.name, str(fault)) from None
-    return records
-
-
-def write_theory(metrics: Path, raw: Path, sizes: tuple[int, ...], sweep: Sequence[Record]) -> None:
-    """Write theory.csv, what is predicted before training, and theory.json, how far that is off."""
-    dataset = read_dataset(raw)
-    images = dataset.train_images[:PROBE_IMAGES].astype(np.float64)
-    sigmas = sorted({record.sigma for record in sweep})
-    inputs = (images / 255 - dataset.mean) / dataset.std
-    predicted = predict_scales(inputs, dataset.train_labels[:PROBE_IMAGES], sizes, sigmas)
-    write_json(metrics / "theory.json", theory_errors(sweep, sigmas, predicted))
-    rows = (
-        {
-            "sigma": sigma,
-            "layer": layer,
-            **asdict(scale),
-            "glorot_sigma": reference.glorot,
-            "he_sigma": reference.he,
-        }
-        for sigma, scales in zip(sigmas, predicted, strict=True)
-        for layer, (scale, reference) in enumerate(
-            zip(scales, reference_stds(sizes), strict=True), start=1
-        )
+    try:
+        facts = Facts.from_json(parse_json(models.read(FACTS)))
+        sweeps = read_params(folder / PARAMS_FILE).sweeps()
+        trials = {variant: sweep_trials(params, facts) for variant, params in sweeps.items()}
+    except (KeyError, TypeError, ValueError) as fault:
+        raise models.refusal(FACTS, f"does not tell of these data and networks ({fault})") from None
+    reading = following(
+        [(variant, trial) for variant in sweeps for trial in trials[variant]],
+        f"reading {MODELS}",
+        sum(map(len, trials.values())),
     )
-    write_csv(metrics / "theory.csv", rows)
+    records: dict[str, list[Record]] = {variant: [] for variant in sweeps}
+    for variant, trial in reading:
+        whole = sweeps[variant].sweep.keep_weights
+        records[variant].append(read_record(models, Path(variant), trial, whole))
+    return [
+        Finished(
+            Setting.of(variant, params, facts),
+            records[variant],
+            [folder / MODELS / variant / trial.name for trial in trials[variant]],
+        )
+        for variant, params in sweeps.items()
+    ]
+
+
+def read_record(models: VerifiedFolder, within: Path, trial: Trial, whole: bool) -> Record:
+    """The record of `trial` in the folder `within`, verified, where it is `whole` with weights."""
+    name = (within / trial.name).as_posix()
+    names = (RECORD, INITIAL, WEIGHTS) if whole else (RECORD,)
+    try:
+        return verify_result({file: models.read(f"{name}/{file}") for file in names}, trial)
+    except ValueError as fault:
+        raise models.refusal(name, str(fault)) from None
+
+
+def write_tables(metrics: Path, finished: Sequence[Finished]) -> None:
+    """Write the CSV files that tell what was measured; those of weights may have no rows."""
+
+    def write(
+        name: str,
+        rows: Callable[[Finished], Rows],
+        columns: Iterable[str] = (),
+        length: int = 0,
+    ) -> None:
+        of_all: Iterable[dict[str, Any]] = rows_of_all(finished, rows)
+        if length:
+            of_all = following(of_all, name, length)
+        write_csv(metrics / name, of_all, ["variant", *columns] if columns else ())
+
+    kept = [variant for variant in finished if variant.setting.keeps_weights]
+    bins = sum(len(variant.points) * bins_of(variant.setting) for variant in kept)
+    matrices = sum(len(variant.records) * len(variant.setting.layers) for variant in kept)
+    write("accuracy.csv", accuracy_rows)
+    write("baselines.csv", baseline_rows, BASELINE_COLUMNS)
+    write("history.csv", history_rows)
+    write("histograms.csv", histogram_rows, ("sigma", "bin_center", "count"), bins)
+    write("probes.csv", probe_rows)
+    write(
+        "layers.csv",
+        layer_rows,
+        ("initializer", "sigma", "replicate", "layer", "std_before", "std_after", "distance"),
+        matrices,
+    )
+    write(
+        "distributions.csv", distribution_rows, ("sigma", "layer", "bin_center", "before", "after")
+    )
+
+
+def write_theory(metrics: Path, finished: Sequence[Finished]) -> None:
+    """Write theory.csv, what is predicted before training, and theory.json, how far that is off."""
+    predicted = {
+        variant.setting.variant: predict(variant.setting, [p.sigma for p in variant.points])
+        for variant in finished
+        if variant.setting.has_theory
+    }
+
+    def rows(variant: Finished) -> Rows:
+        for point, scales in zip(variant.points, predicted[variant.setting.variant], strict=True):
+            for layer, scale in enumerate(scales, start=1):
+                yield {"sigma": point.sigma, "layer": layer, **asdict(scale)}
+
+    columns = ["variant", "sigma", "layer", *(field.name for field in fields(LayerScale))]
+    foretold = [variant for variant in finished if variant.setting.has_theory]
+    write_csv(metrics / "theory.csv", rows_of_all(foretold, rows), columns)
+    errors: dict[str, Any] = {variant.setting.variant: {} for variant in finished}
+    for variant in foretold:
+        name, sigmas = variant.setting.variant, [point.sigma for point in variant.points]
+        errors[name] = theory_errors(variant.sweep, sigmas, predicted[name])
+    write_json(metrics / "theory.json", by_variant(errors))
+
+
+def predict(setting: Setting, sigmas: Sequence[float]) -> list[list[LayerScale]]:
+    """What theory says of each layer for each sigma, on the images that were measured."""
+    dataset = read_dataset(RAW / setting.data.name)
+    images = dataset.train_images[:PROBE_IMAGES].astype(np.float64)
+    inputs = (images / 255 - dataset.mean) / dataset.std
+    return predict_scales(inputs, dataset.train_labels[:PROBE_IMAGES], setting.sizes, sigmas)

@@ -5,70 +5,65 @@ if __name__ == "__main__":
         raise SystemExit("in the project's folder, run: python -m stages.plot")
     from stages.process.door import enter
 
-    enter("stages.plot")
+    enter("stages.plot", takes_folder=True)
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from stages.analysis.tables import (
-    METRICS,
-    read_baselines,
-    read_points,
-    read_probes,
-    read_rows,
-    read_summary,
-    read_table,
-    readable,
-)
+from stages.analysis.metrics import Metrics, read_metrics
+from stages.analysis.tables import METRICS
 from stages.figures.accuracy_vs_sigma import accuracy_vs_sigma
 from stages.figures.before_after import before_after
+from stages.figures.map import variant_map
 from stages.figures.signals import signals
 from stages.figures.style import house_style, save
-from stages.figures.weight_histograms import Histogram, weight_histograms
+from stages.figures.variants import variants
+from stages.figures.weight_histograms import weight_histograms
 from stages.process.door import uncollected
 from stages.process.pace import following
+from stages.process.scratch import remove, scratch_folder
 
 PLOTS = Path("plots")
 
 
-def main() -> None:
-    """Write the pictures."""
+def main(folder: Path) -> None:
+    """Replace `folder`/plots by the pictures of `folder`/metrics."""
     with uncollected(), house_style():
-        drawn = figures()
-        PLOTS.mkdir(exist_ok=True)
-        for name, figure in following(drawn.items(), f"drawing {PLOTS}", len(drawn)):
-            save(figure, PLOTS / f"{name}.png")
+        drawn = figures(read_metrics(folder / METRICS))
+        with scratch_folder(folder, f".{PLOTS}") as scratch:
+            fresh = scratch / PLOTS
+            fresh.mkdir()
+            for name, figure in following(drawn.items(), f"drawing {PLOTS}", len(drawn)):
+                save(figure, fresh / f"{name}.png")
+            remove(folder / PLOTS)
+            fresh.rename(folder / PLOTS)
 
 
-def figures() -> dict[str, Figure]:
-    """All figures of metrics/, by the names of their files."""
-    summary, points = read_summary(), read_points()
-    histograms = read_histograms()
-    named = read_baselines()
-    probes = read_probes()
-    layers = read_table("layers.csv", "sigma", "layer", "distance")
-    theory = read_table(
-        "theory.csv",
-        *("sigma", "layer", "activation_rms", "gradient_norm", "glorot_sigma", "he_sigma"),
-    )
-    distributions = read_table(
-        "distributions.csv", "sigma", "layer", "bin_center", "before", "after"
-    )
-    return {
-        "accuracy_vs_sigma": accuracy_vs_sigma(points, summary, named),
-        "weight_histograms": weight_histograms(histograms),
-        "signals": signals(probes, layers, theory),
-        "before_after": before_after(distributions),
+def figures(metrics: Sequence[Metrics]) -> dict[str, Figure]:
+    """All figures, by the names of their files: of one sweep, or of variants side by side."""
+    if len(metrics) == 1:
+        return figures_of_sweep(metrics[0])
+    results = [variant.results() for variant in metrics]
+    drawn = {"variants": variants(results)}
+    grids = variant_map(results)
+    return {**drawn, "map": grids} if grids else drawn
+
+
+def figures_of_sweep(metrics: Metrics) -> dict[str, Figure]:
+    """Accuracies and signals; weights too, where they were kept."""
+    setting, probes = metrics.setting, metrics.probes()
+    layers = metrics.table("layers.csv", "sigma", "layer", "distance")
+    theory = metrics.table("theory.csv", "sigma", "layer", "activation_rms", "gradient_norm")
+    drawn = {
+        "accuracy_vs_sigma": accuracy_vs_sigma(metrics.results(), metrics.baselines()),
+        "signals": signals(probes, layers, theory, setting),
     }
-
-
-def read_histograms() -> list[Histogram]:
-    """The rows of histograms.csv, gathered by sigma."""
-    bins: dict[float, list[tuple[float, float]]] = {}
-    with readable(METRICS / "histograms.csv") as path:
-        for row in read_rows(path):
-            bin_of_sigma = float(row["bin_center"]), float(row["count"])
-            bins.setdefault(float(row["sigma"]), []).append(bin_of_sigma)
-    return [Histogram(sigma, *np.array(bins[sigma]).T) for sigma in sorted(bins)]
+    if histograms := metrics.histograms():
+        drawn["weight_histograms"] = weight_histograms(histograms, setting)
+    columns = ("sigma", "layer", "bin_center", "before", "after")
+    distributions = metrics.table("distributions.csv", *columns)
+    if distributions["sigma"].size:
+        drawn["before_after"] = before_after(distributions, setting)
+    return drawn

@@ -5,13 +5,11 @@ if __name__ == "__main__":
         raise SystemExit("in the project's folder, run: python -m stages.report")
     from stages.process.door import enter
 
-    enter("stages.report")
+    enter("stages.report", takes_folder=True)
 
-import json
-from collections.abc import Sequence
+from pathlib import Path
 
 from stages.analysis.answer import answer
-from stages.analysis.baselines import Baseline
 from stages.analysis.evidence import (
     movement,
     named_initialisers,
@@ -19,69 +17,83 @@ from stages.analysis.evidence import (
     vanishing_and_exploding,
 )
 from stages.analysis.findings import Results
-from stages.analysis.tables import (
-    METRICS,
-    read_baselines,
-    read_courses,
-    read_points,
-    read_probes,
-    read_summary,
-    readable,
-    write_json,
-)
-from stages.core.params import Params, read_params
+from stages.analysis.grid import find_grid
+from stages.analysis.metrics import Metrics, read_metrics
+from stages.analysis.setting import determining
+from stages.analysis.tables import METRICS, by_variant, readable, write_json
+from stages.core.params import PARAMS_FILE, Params, read_params
 from stages.core.records import parse_json, parse_provenance
-from stages.core.trial import Provenance, sweep_sigmas
-from stages.figures.markdown import report
+from stages.core.trial import sweep_sigmas
+from stages.figures.markdown import Origin
+from stages.figures.sweep_report import sweep_report
+from stages.figures.variants_report import variants_report
 from stages.process.door import InputError
 from stages.process.files import write_atomically
 
-REPORT = METRICS / "report.md"
+REPORT = "report.md"
 
 
-def main() -> None:
-    """Write report.md, and answer.json: the few numbers that `dvc exp show` compares."""
-    params = read_params()
-    results = Results(read_points(), read_summary(), read_courses())
-    named = read_baselines()
-    refuse_another_sweep(results, named, params)
-    content = report(params, results, read_evidence(results, named), read_provenances())
-    write_atomically(REPORT, content)
-    write_json(METRICS / "answer.json", answer(results.summary))
+def main(folder: Path) -> None:
+    """Write report.md, and answer.json: the few numbers that `dvc exp show` compares.
+
+    `folder` holds params.yaml and metrics/.
+    """
+    params, metrics = read_params(folder / PARAMS_FILE), read_metrics(folder / METRICS)
+    results = [variant.results() for variant in metrics]
+    refuse_another_sweep(metrics, results, params)
+    networks = read_origins(folder / METRICS)
+    if len(results) == 1:
+        content = sweep_report(results[0], read_evidence(metrics[0], results[0]), networks)
+    else:
+        shown = params.model_dump(mode="json", exclude={"runtime"})
+        content = variants_report(results, networks, shown, find_grid(results) is not None)
+    write_atomically(folder / METRICS / REPORT, content)
+    answers = {of.setting.variant: answer(of.summary) for of in results}
+    write_json(folder / METRICS / "answer.json", by_variant(answers))
 
 
-def refuse_another_sweep(results: Results, named: Sequence[Baseline], params: Params) -> None:
-    """Raise InputError unless all metrics are of the sweep that `params` asks for."""
-    asked = [(sigma, params.sweep.replicates) for sigma in sweep_sigmas(params)]
-    found = [(point.sigma, point.n) for point in results.points]
-    epochs = {sigma: len(course) for sigma, course in results.courses.items()}
-    if (
-        found != asked
-        or epochs != dict.fromkeys(sweep_sigmas(params), params.train.epochs)
-        or tuple(baseline.initializer for baseline in named) != params.sweep.initializers
-        or results.summary.get("best_sigma") not in epochs
+def refuse_another_sweep(metrics: list[Metrics], results: list[Results], params: Params) -> None:
+    """Raise InputError unless all metrics are of the sweeps that `params` asks for."""
+    sweeps = params.sweeps()
+    asked = {variant: determining(sweep) for variant, sweep in sweeps.items()}
+    if asked != {of.setting.variant: of.setting.params for of in metrics} or not all(
+        _is_of(sweep, variant, of)
+        for sweep, variant, of in zip(sweeps.values(), metrics, results, strict=True)
     ):
         raise InputError("metrics/ is not of the sweep in params.yaml; `dvc repro` makes it so")
 
 
-def read_evidence(results: Results, named: Sequence[Baseline]) -> list[str]:
+def _is_of(sweep: Params, metrics: Metrics, results: Results) -> bool:
+    """Whether the tables of a variant hold all that its sweep asks for."""
+    sigmas = sweep_sigmas(sweep)
+    records = {sigma: len(course) for sigma, course in results.courses.items()}
+    named = tuple(baseline.initializer for baseline in metrics.baselines())
+    return (
+        [(point.sigma, point.n) for point in results.points]
+        == [(sigma, sweep.sweep.replicates) for sigma in sigmas]
+        and records == dict.fromkeys(sigmas, results.setting.records)
+        and named == sweep.sweep.initializers
+        and results.summary.get("best_sigma") in records
+    )
+
+
+def read_evidence(metrics: Metrics, results: Results) -> list[str]:
     """What the layers, theory and the named initialisers say."""
-    probes = read_probes()
-    with readable(METRICS / "theory.json") as path:
-        errors = json.loads(path.read_text())
+    probes = metrics.probes()
     return [
-        *named_initialisers(named, results),
+        *named_initialisers(metrics.baselines(), results),
         *vanishing_and_exploding(results, probes),
         *movement(results.points, probes),
-        *theory(errors),
+        *theory(metrics.theory_errors()),
     ]
 
 
-def read_provenances() -> dict[Provenance, int]:
+def read_origins(metrics: Path) -> dict[Origin, int]:
     """The rows of provenance.json: where networks come from, and how many."""
-    with readable(METRICS / "provenance.json") as path:
+    with readable(metrics / "provenance.json") as path:
         rows = parse_json(path.read_bytes())
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise ValueError("is not a list of provenances")
-        trials = [int(row.pop("trials")) for row in rows]
-        return dict(zip(map(parse_provenance, rows), trials, strict=True))
+        trials = [(int(row.pop("trials")), str(row.pop("data"))) for row in rows]
+        origins = zip(map(parse_provenance, rows), trials, strict=True)
+        return {Origin(provenance, data): count for provenance, (count, data) in origins}

@@ -4,9 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,9 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from stages.analysis.baselines import Baseline
-from stages.analysis.mechanism import probe_rows
-from stages.analysis.rows import baseline_row
-from stages.analysis.tables import write_csv, write_json
 from stages.core.dataset import RAW, Dataset
 from stages.core.networks import Perceptron
 from stages.core.published import PUBLISHED, is_complete
-from stages.core.records import LayerRecord, ProbeRecord, Record
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.process.sums import sha256, write_sums
@@ -139,49 +133,6 @@ def write_raw(raw: Path, dataset: Dataset) -> None:
         write_idx(raw / f"{split}-labels-idx1-ubyte", getattr(dataset, f"{part}_labels"))
 
 
-def probes_of(sigma: float, epochs: int) -> list[ProbeRecord]:
-    """Two layers whose signals grow with sigma, and move less the larger it is."""
-    return [
-        ProbeRecord(
-            epoch,
-            2.3,
-            [LayerRecord(layer * sigma, sigma**2 / layer, 0.1, epoch / sigma) for layer in (1, 2)],
-        )
-        for epoch in (0, epochs)
-    ]
-
-
-def write_evidence(metrics: Path, records: Sequence[Record], named: Sequence[Baseline]) -> None:
-    """What aggregate writes about layers, theory and named initialisers, beside `records`."""
-    sigmas = sorted({record.sigma for record in records})
-    layers = [(sigma, layer) for sigma in sigmas for layer in (1, 2)]
-    write_csv(metrics / "probes.csv", probe_rows(records))
-    write_csv(
-        metrics / "layers.csv",
-        ({"sigma": sigma, "layer": layer, "distance": 0.5} for sigma, layer in layers),
-    )
-    theory = {"activation_rms": 1.0, "gradient_norm": 1.0, "glorot_sigma": 0.1, "he_sigma": 0.2}
-    write_csv(
-        metrics / "theory.csv",
-        ({"sigma": sigma, "layer": layer, **theory} for sigma, layer in layers),
-    )
-    errors = {f"{name}, layer 1": 0.125 for name in ("activation_rms", "gradient_norm")}
-    write_json(
-        metrics / "theory.json",
-        {name: {"mean_abs_log10_error": error} for name, error in errors.items()},
-    )
-    write_csv(
-        metrics / "distributions.csv",
-        (
-            {"sigma": sigma, "layer": layer, "bin_center": centre, "before": 2, "after": 3}
-            for sigma, layer in layers
-            for centre in (-1.0, 0.0, 1.0)
-        ),
-    )
-    columns = [field.name for field in fields(Baseline)]
-    write_csv(metrics / "baselines.csv", map(baseline_row, named), columns)
-
-
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
     shape = np.array(array.shape, ">u4").tobytes()
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + shape + array.tobytes())
@@ -197,7 +148,7 @@ def write_params(workspace: Path, **changes: Any) -> None:
 
 def doors() -> list[str]:
     """The modules that are run, not imported: those of this repository that call `enter`."""
-    files = [*REPOSITORY.glob("stages/*.py"), *REPOSITORY.glob("studies/*/*.py")]
+    files = REPOSITORY.glob("stages/*.py")
     return [
         ".".join(file.relative_to(REPOSITORY).with_suffix("").parts)
         for file in sorted(files)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from stages.figures.regimes import regimes
 from studies.depth.params import read_params
 from studies.sgd import plot as sgd
 
 from stages import aggregate, report, train
 from stages.analysis.tables import METRICS, read_points
-from stages.figures.regimes import regimes
 from stages.figures.style import house_style
 from stages.plot import figures
 from studies.depth import plot as depth

@@ -20,6 +20,7 @@ import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from stages.figures.regimes import regime_caption, regimes
 
 from stages.analysis.accuracy import accuracy_points, summarize
 from stages.analysis.baselines import Baseline
@@ -31,7 +32,6 @@ from stages.core.records import EpochRecord, Record
 from stages.core.starts import NORMAL
 from stages.core.trial import Provenance
 from stages.figures import accuracy_vs_sigma, weight_histograms
-from stages.figures.regimes import regime_caption, regimes
 from stages.figures.style import SCHEMES, house_style
 from stages.figures.weight_histograms import Histogram, weights_caption
 from tests.conftest import REPOSITORY, fail_stage, probes_of, run_stage, write_evidence

@@ -7,20 +7,12 @@ from math import sqrt
 
 import numpy as np
 
+from stages.analysis.holdout import Holdout
 from stages.analysis.noise import difference_error, paired_factor
-from stages.core.dataset import CHANCE_ACCURACY
 from stages.core.records import Record
 
 WINDOW_DISTANCE = 0.01
 """A sigma belongs to the window if its accuracy is at most this far below the best."""
-
-SMALL_SIGMA, LARGE_SIGMA = 1e-3, 1.0
-"""Up to the one and from the other on a textbook expects no learning: far off the 0.05 to 0.18 of
-Glorot and of He."""
-
-CHANCE_CEILING = CHANCE_ACCURACY + 3 * sqrt(CHANCE_ACCURACY * (1 - CHANCE_ACCURACY) / 10_000)
-"""12.3 %: above this a trial is better than chance. Three standard errors of a share of the 10,000
-test images."""
 
 _DIGITS, _ALL_DIGITS = 3, 8
 """Significant digits of a sigma for people: so many, or more where they coincide, up to all."""
@@ -40,6 +32,7 @@ class Point:
     n: int  # replicates
     diverged: int  # replicates in which a loss or a parameter overflowed
     accuracies: tuple[float, ...]  # test_accuracy of each replicate, in their order
+    holdout: Holdout  # what they were tested on
 
 
 def final_test_accuracy(record: Record, final_epochs: int) -> float:
@@ -47,14 +40,14 @@ def final_test_accuracy(record: Record, final_epochs: int) -> float:
     return float(np.mean([epoch.test_accuracy for epoch in record.history[-final_epochs:]]))
 
 
-def accuracy_points(records: Sequence[Record], final_epochs: int) -> list[Point]:
+def accuracy_points(records: Sequence[Record], final_epochs: int, holdout: Holdout) -> list[Point]:
     """A point for each sigma, by rising sigma."""
     by_sigma: dict[float, list[Record]] = {}
     for record in sorted(records, key=lambda record: (record.sigma, record.replicate)):
         by_sigma.setdefault(record.sigma, []).append(record)
     labels = sigma_labels(by_sigma)
     return [
-        average(sigma, labels[sigma], replicates, final_epochs)
+        average(sigma, labels[sigma], replicates, final_epochs, holdout)
         for sigma, replicates in by_sigma.items()
     ]
 
@@ -69,7 +62,9 @@ def sigma_labels(sigmas: Iterable[float]) -> dict[float, str]:
     return labels
 
 
-def average(sigma: float, label: str, replicates: Sequence[Record], final_epochs: int) -> Point:
+def average(
+    sigma: float, label: str, replicates: Sequence[Record], final_epochs: int, holdout: Holdout
+) -> Point:
     """The point of `replicates`, which are in their order; a named initialiser's sigma is NaN."""
     test = [final_test_accuracy(record, final_epochs) for record in replicates]
     train = [e.train_accuracy for r in replicates for e in r.history[-final_epochs:]]
@@ -85,31 +80,32 @@ def average(sigma: float, label: str, replicates: Sequence[Record], final_epochs
         n=n,
         diverged=sum(record.diverged for record in replicates),
         accuracies=tuple(test),
+        holdout=holdout,
     )
 
 
-def learned(final: float, untrained: float) -> bool:
+def learned(final: float, untrained: float, holdout: Holdout) -> bool:
     """Whether a network ended above chance and above its own accuracy before training.
 
-    Both by more than the test images explain; random networks of a large sigma reach 14 %.
+    Both by more than the test images explain: random networks of a large sigma may beat chance.
     """
-    gain, error = final - untrained, difference_error([final], [untrained])
-    return final > CHANCE_CEILING and gain > paired_factor(1) * error
+    gain, error = final - untrained, difference_error([final], [untrained], holdout)
+    return final > holdout.ceiling and gain > paired_factor(1) * error
 
 
 def learned_well(point: Point, best_accuracy: float) -> bool:
     """Whether the networks of `point` learned, and came more than half way to the best."""
-    return has_learned(point) and point.test_accuracy > learning_bar(best_accuracy)
+    return has_learned(point) and point.test_accuracy > learning_bar(best_accuracy, point.holdout)
 
 
 def has_learned(point: Point) -> bool:
     """Whether the networks of `point` learned, on average."""
-    return learned(point.test_accuracy, point.untrained_test_accuracy)
+    return learned(point.test_accuracy, point.untrained_test_accuracy, point.holdout)
 
 
-def learning_bar(best_accuracy: float) -> float:
+def learning_bar(best_accuracy: float, holdout: Holdout) -> float:
     """Half way from chance to the best: below, a network learned little."""
-    return max((CHANCE_ACCURACY + best_accuracy) / 2, CHANCE_CEILING)
+    return max((holdout.chance + best_accuracy) / 2, holdout.ceiling)
 
 
 def best_window(points: Sequence[Point]) -> list[Point]:
@@ -133,10 +129,11 @@ def summarize(
     better than chance, even where its accuracy is.
     """
     best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
+    holdout = best.holdout
     low, high = (round(float(np.log10(end.sigma)), 4) for end in (window[0], window[-1]))
     unlearned = [
-        not learned(final_test_accuracy(record, final_epochs), record.untrained_test_accuracy)
-        for record in records
+        not learned(final_test_accuracy(r, final_epochs), r.untrained_test_accuracy, holdout)
+        for r in records
     ]
     return {
         "best_sigma": best.sigma,

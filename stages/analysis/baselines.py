@@ -30,19 +30,20 @@ class Baseline:
 
 def baselines(
     records: Sequence[Record],
-    best_sigma: float,
+    best: Point,
     final_epochs: int,
     layer_sigmas: Mapping[str, tuple[float, ...]],
 ) -> list[Baseline]:
-    """One for each initializer of `layer_sigmas`, in their order."""
-    ordered = sorted(records, key=lambda record: record.replicate)
-    best = average(best_sigma, "", [r for r in ordered if r.sigma == best_sigma], final_epochs)
+    """One for each initializer of `layer_sigmas`, in their order, beside the `best` of the sweep.
+
+    `layer_sigmas` are empty where no weights were kept.
+    """
+    by_name: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.replicate):
+        by_name.setdefault(record.initializer, []).append(record)
     return [
         _baseline(
-            name,
-            average(nan, name, [r for r in ordered if r.initializer == name], final_epochs),
-            best,
-            of_layers,
+            name, average(nan, name, by_name[name], final_epochs, best.holdout), best, of_layers
         )
         for name, of_layers in layer_sigmas.items()
     ]
@@ -61,6 +62,6 @@ def _baseline(
         diverged=mean.diverged,
         best_sigma=best.sigma,
         difference=mean.test_accuracy - best.test_accuracy,
-        difference_error=difference_error(mean.accuracies, best.accuracies),
+        difference_error=difference_error(mean.accuracies, best.accuracies, best.holdout),
         layer_sigmas=layer_sigmas,
     )

@@ -1,12 +1,113 @@
-"""What each panel of signals and weights shows, in a sentence made from its numbers."""
+"""What each figure and panel shows, in sentences made from its numbers."""
+
+from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.analysis.accuracy import sigma_labels
+from stages.analysis.comparison import best_variant, by_data
+from stages.analysis.findings import Results, nothing_learned
+from stages.analysis.grid import Grid
+from stages.analysis.histograms import Histogram
+from stages.analysis.noise import noise
+from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
+from stages.analysis.trainability import foretold, theories
+from stages.analysis.wording import data, in_points, length, optimiser, sigma, units
 
 Array = NDArray[np.float64]
+
+OUTGROWN = 2.0
+"""From this ratio of standard deviation to sigma on, training has made the scale its own."""
+
+KEPT = 0.05
+"""Up to this relative difference of standard deviation and sigma, the draw's scale is kept."""
+
+_FINE = 20
+"""Bins from which on a histogram tells its standard deviation."""
+
+
+def accuracy(results: Results) -> list[str]:
+    """What the accuracies say against expectation, and how far to trust them."""
+    points, best = results.points, results.best
+    if results.all_at_chance:
+        return [nothing_learned(points)]
+    reached = [
+        f"{sigma(point)} reaches {100 * point.test_accuracy:.1f} %"
+        for point in results.setting.textbook.rescued(points, best.test_accuracy)
+    ]
+    sentences = []
+    if reached:
+        sentences.append(f"Against the textbook, {' and '.join(reached)}.")
+    if best in results.ends.values():
+        sentences.append("The best lies at an end of the sweep: a wider one may find better.")
+    if results.others and all(point.n == 1 for point in points):
+        can_be_noise = f"differences of {in_points(noise(best, best))} can be noise"
+        sentences.append(f"With one network for each σ, {can_be_noise}.")
+    return sentences
+
+
+def variants_caption(results: Sequence[Results]) -> list[str]:
+    """Which variant is highest, and how far to trust that."""
+    told = [best_variant(group, len(by_data(results)) > 1) for group in by_data(results)]
+    return [sentence.removeprefix("**Best.** ") for sentence in told]
+
+
+def map_caption(grid: Grid) -> list[str]:
+    """How networks were trained, what the lines mean, and how far theory foretold what learns."""
+    told = theories(grid)
+    networks = "the mean of its networks" if grid.rows[0].best.n > 1 else "one network"
+    alike = [
+        f"{what}{shared}"
+        for what, of in (("", units), ("on ", data), ("after ", length), ("by ", optimiser))
+        if (shared := _shared([of(row.setting) for row in grid.rows]))
+    ]
+    sentences = [f"Each cell is {', '.join([networks, *alike])}."]
+    if any(told):
+        sentences.append(
+            "χ₁ is the factor by which a small difference of two inputs, squared, grows in a "
+            "layer: at χ₁ = 1 neither order nor chaos. ξ is the number of layers in which what "
+            "sets inputs apart (ReLU: the signal) changes by a factor of e."
+        )
+    pairs = zip(grid.panels, told, strict=True)
+    return [*sentences, *(foretold(panel, theory) for panel, theory in pairs if theory)]
+
+
+def _shared(values: Sequence[str]) -> str:
+    """What all have in common."""
+    return values[0] if len(set(values)) == 1 else ""
+
+
+def weights(histograms: Sequence[Histogram], setting: Setting) -> list[str]:
+    """Where training and where the draw sets the scale of the parameters."""
+    lost = sum(histogram.empty for histogram in histograms)
+    sentences = [f"All parameters overflowed at {lost} of {len(histograms)} σ."] if lost else []
+    if len(histograms[0].counts) < _FINE or setting.fan_in_scale:  # each layer has its own scale
+        return sentences
+    labels = sigma_labels(histogram.sigma for histogram in histograms)
+    outgrown = list(takewhile(lambda h: h.deviation >= OUTGROWN * h.sigma, histograms))
+    kept = list(takewhile(lambda h: abs(h.deviation / h.sigma - 1) <= KEPT, reversed(histograms)))
+    if outgrown:
+        deviations = [histogram.deviation for histogram in outgrown]
+        ends = dict.fromkeys(f"{end:.2g}" for end in (min(deviations), max(deviations)))
+        where = f"Up to σ = {labels[outgrown[-1].sigma]}"
+        if len(outgrown) == len(histograms) > 1:
+            where = "At every σ"
+        elif len(outgrown) == 1:
+            where = f"At σ = {labels[outgrown[0].sigma]}"
+        sentences.append(
+            f"{where}, training sets the scale: the standard deviation becomes {' to '.join(ends)}."
+        )
+    if kept:
+        where = f"From σ = {labels[kept[-1].sigma]} on"
+        if len(kept) == 1:
+            where = f"At σ = {labels[kept[0].sigma]}"
+        elif len(kept) == len(histograms):
+            where = "At every σ"
+        sentences.append(f"{where}, the standard deviation stays within {100 * KEPT:g} % of σ.")
+    return sentences
 
 
 def spread(table: Table, column: str, epoch: float) -> str:
@@ -26,7 +127,7 @@ def spread(table: Table, column: str, epoch: float) -> str:
     return f"{'; '.join([*told, *left_out])}."
 
 
-def silent_units(table: Table, epoch: float) -> str:
+def silent_units(table: Table, setting: Setting, epoch: float) -> str:
     """Where most units of a hidden layer are 0 for all images, in probes.csv."""
     values, sigmas, layers = _hidden(table, epoch)
     known = np.isfinite(values)
@@ -36,7 +137,7 @@ def silent_units(table: Table, epoch: float) -> str:
     most = int(np.nanargmax(values))
     if values[most] == 0:
         return f"No unit is 0 for every image.{unknown}"
-    where = f"layer {layers[most]:g}, σ = {sigma_labels(sigmas)[sigmas[most]]}"
+    where = f"{_name(setting, layers[most])}, σ = {sigma_labels(sigmas)[sigmas[most]]}"
     return f"0 for every image: at most {100 * values[most]:.3g} % ({where}).{unknown}"
 
 
@@ -71,21 +172,29 @@ def _where(holds: NDArray[np.bool_], sigmas: Array) -> str:
     return f"At {count} of {len(sigmas)} σ"
 
 
-def changed(layers: Table) -> str:
+def changed(layers: Table, setting: Setting) -> str:
     """Which weight matrix of layers.csv changed its distribution most, and which least."""
     mine = np.isfinite(layers["sigma"])
     distance, sigmas, layer = (layers[name][mine] for name in ("distance", "sigma", "layer"))
+    if not distance.size:
+        return "Not known: no weights were kept."
     if not np.isfinite(distance).any():
         return "All overflowed."
     labels = sigma_labels(sigmas)
 
     def told(place: int) -> str:
-        return f"{distance[place]:.2g} (layer {layer[place]:g}, σ = {labels[sigmas[place]]})"
+        name = _name(setting, layer[place])
+        return f"{distance[place]:.2g} ({name}, σ = {labels[sigmas[place]]})"
 
     most, least = int(np.nanargmax(distance)), int(np.nanargmin(distance))
     if distance[most] == distance[least]:
         return f"{distance[most]:.2g} throughout."
     return f"{told(least)} to {told(most)}."
+
+
+def _name(setting: Setting, layer: float) -> str:
+    """Of a layer by its number, which counts from 1."""
+    return setting.layers[int(layer) - 1].name
 
 
 def widened(distributions: Table) -> str:

@@ -6,6 +6,7 @@ from math import inf, isfinite, isnan, log10
 from stages.analysis.accuracy import Point, has_learned, learned, learned_well
 from stages.analysis.baselines import Baseline
 from stages.analysis.findings import Results
+from stages.analysis.holdout import Holdout
 from stages.analysis.noise import judge
 from stages.analysis.tables import Table, layer_curve
 from stages.analysis.wording import in_points, percent, sigma
@@ -21,12 +22,13 @@ FEW = 4
 
 def named_initialisers(named: Sequence[Baseline], results: Results) -> list[str]:
     """Each named initialiser against the best sigma, where that has learned."""
-    best = results.best
+    best, holdout = results.best, results.setting.holdout
     if not named:
         return []
     if _incomparable(results):
         alone = [
-            f"{baseline.initializer} ends at {percent(baseline.test_accuracy)}{_troubles(baseline)}"
+            f"{baseline.initializer} ends at {percent(baseline.test_accuracy)}"
+            f"{_troubles(baseline, holdout)}"
             for baseline in named
         ]
         return [f"**Named initialisers.** {'; '.join(alone)}{_but_the_best(results)}."]
@@ -35,7 +37,7 @@ def named_initialisers(named: Sequence[Baseline], results: Results) -> list[str]
         f"{_compared(baseline.difference)} "
         f"(± {100 * baseline.difference_error:.2f}, "
         f"{judge(baseline.difference, baseline.difference_error, baseline.n)})"
-        + _troubles(baseline)
+        + _troubles(baseline, holdout)
         for baseline in named
     ]
     error = (
@@ -78,7 +80,9 @@ def movement(points: Sequence[Point], probes: Table) -> list[str]:
 
 
 def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
-    """How well the wide-layer theory foretells what was measured before training."""
+    """How well the wide-layer theory foretells what was measured, where it says anything."""
+    if not errors:
+        return []
     told = []
     for quantity, name in (("activation_rms", "outputs"), ("gradient_norm", "gradients")):
         of_layers = [error for key, error in errors.items() if key.startswith(quantity)]
@@ -125,9 +129,10 @@ def _distance(movement: float) -> str:
     return f"by {movement:.3g} times their initial norm"
 
 
-def _troubles(baseline: Baseline) -> str:
+def _troubles(baseline: Baseline, holdout: Holdout) -> str:
     """What is to be added of a baseline that did not learn, or diverged."""
-    no_learning = not learned(baseline.test_accuracy, baseline.untrained_test_accuracy)
+    ends = baseline.test_accuracy, baseline.untrained_test_accuracy
+    no_learning = not learned(*ends, holdout)
     return (", which is no learning" if no_learning else "") + (
         f", {baseline.diverged} of {baseline.n} diverged" if baseline.diverged else ""
     )

@@ -8,24 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stages.analysis.accuracy import (
-    CHANCE_CEILING,
-    LARGE_SIGMA,
-    SMALL_SIGMA,
     WINDOW_DISTANCE,
     Point,
     best_window,
     has_learned,
-    learned_well,
     learning_bar,
 )
-from stages.analysis.noise import (
-    TEST_IMAGES,
-    binomial_error,
-    is_noise,
-    noise,
-    paired_factor,
-    verdict,
-)
+from stages.analysis.holdout import Holdout
+from stages.analysis.noise import is_noise, noise, paired_factor, verdict
+from stages.analysis.setting import Setting
 from stages.analysis.wording import (
     decades,
     in_points,
@@ -39,7 +30,6 @@ from stages.analysis.wording import (
 from stages.process.pace import counted
 
 A_POINT = counted(100 * WINDOW_DISTANCE, "point")
-AT_CHANCE = f"at chance ({percent(CHANCE_CEILING)} or less) or no better than before training"
 
 
 @dataclass(frozen=True)
@@ -49,6 +39,7 @@ class Results:
     points: Sequence[Point]  # by rising sigma
     summary: Mapping[str, float]
     courses: Mapping[float, Sequence[float]]  # by sigma: test accuracy after each epoch
+    setting: Setting
 
     @property
     def best(self) -> Point:
@@ -97,18 +88,24 @@ def headline(results: Results) -> str:
 
 def nothing_learned(points: Sequence[Point]) -> str:
     """What is to be said of a sweep in which no network learned."""
+    chance = at_chance(points[0].holdout)
     if sum(point.n for point in points) == 1:
-        return f"The network did not learn: it ended {AT_CHANCE}."
+        return f"The network did not learn: it ended {chance}."
     where = " at any σ" if points[1:] else f" at {sigma(points[0])}"
-    return f"No network learned{where}: each ended {AT_CHANCE}."
+    return f"No network learned{where}: each ended {chance}."
+
+
+def at_chance(holdout: Holdout) -> str:
+    """What is called no learning."""
+    return f"at chance ({percent(holdout.ceiling)} or less) or no better than before training"
 
 
 def uncertainty(results: Results) -> str:
     """How far to trust the numbers, and what is called noise."""
-    best = results.best
+    best, holdout = results.best, results.setting.holdout
     images = (
-        f"accuracy of {percent(best.test_accuracy)} on {TEST_IMAGES:,} test images has a binomial "
-        f"standard error of {in_points(binomial_error(best.test_accuracy))}"
+        f"accuracy of {percent(best.test_accuracy)} on {holdout.images:,} test images has a "
+        f"binomial standard error of {in_points(holdout.error(best.test_accuracy))}"
     )
     if best.n == 1:
         lone = "There is one network for each σ" if results.others else "There is one network"
@@ -253,7 +250,7 @@ def failures(results: Results) -> str:
         f"{share(summary['trials_diverged'], summary['trials'])} diverged (overflowed)"
         f"{_where(diverged, points)}.",
         f"{share(summary['trials_at_chance'], summary['trials'])} failed to learn, that is, ended "
-        f"{AT_CHANCE}"
+        f"{at_chance(results.setting.holdout)}"
         f"{_where(chance, points) if _n(chance) == summary['trials_at_chance'] else ''}.",
     ]
     best = results.best
@@ -266,22 +263,21 @@ def textbook(results: Results) -> str:
     """What a textbook expects, and where the data are against it."""
     points = results.points
     top = results.summary["best_accuracy"]
-    bar = learning_bar(top)
-    meaning = "half way from chance to the best" if bar > CHANCE_CEILING else "chance"
-    regions = _, moderate, _ = textbook_regions(points)
-    expects = f"It expects learning between σ = {SMALL_SIGMA:g} and σ = {LARGE_SIGMA:g}"
+    holdout, book = results.setting.holdout, results.setting.textbook
+    bar = learning_bar(top, holdout)
+    meaning = "half way from chance to the best" if bar > holdout.ceiling else "chance"
+    regions = _, moderate, _ = book.regions(points, top)
+    expects = f"It expects learning between σ = {book.low:g} and σ = {book.high:g}"
     if results.all_at_chance:
         but = ", but none learned there: σ alone does not explain that"
-        return f"**Textbook.** {expects}{but if moderate else '; here are only others'}."
+        return f"**Textbook.** {expects}{but if moderate.failed else '; here are only others'}."
     if any(point.test_accuracy > bar and not has_learned(point) for point in points):
         meaning += ", or no better than before training"
     clauses: dict[str, list[str]] = {"Against that": [], "In line with that": []}
     for region in regions:
-        expected = region is moderate
-        learned = [point for point in region if learned_well(point, top)]
-        failed = [point for point in region if not learned_well(point, top)]
-        clauses["In line with that" if expected else "Against that"] += _reached(learned, points)
-        clauses["Against that" if expected else "In line with that"] += _stayed(failed, points)
+        learned, failed = _reached(region.learned, points), _stayed(region.failed, points)
+        clauses["In line with that"] += learned if region.expected else failed
+        clauses["Against that"] += failed if region.expected else learned
     return " ".join(
         [
             f"**Textbook.** {expects}, and outside little or none, here up to {percent(bar)} "
@@ -289,22 +285,6 @@ def textbook(results: Results) -> str:
             *(f"{stance}, {'; '.join(told)}." for stance, told in clauses.items() if told),
         ]
     )
-
-
-def textbook_regions(points: Sequence[Point]) -> tuple[list[Point], list[Point], list[Point]]:
-    """The points too small to learn, those that should learn, and those too large, as it says."""
-    return (
-        [point for point in points if point.sigma <= SMALL_SIGMA],
-        [point for point in points if SMALL_SIGMA < point.sigma < LARGE_SIGMA],
-        [point for point in points if point.sigma >= LARGE_SIGMA],
-    )
-
-
-def rescued(points: Sequence[Point], best_accuracy: float) -> list[Point]:
-    """The outermost points of the sweep, where a textbook expects no learning and they learned."""
-    small, _, large = textbook_regions(points)
-    ends = [*small[:1], *large[-1:]]
-    return [point for point in ends if learned_well(point, best_accuracy)]
 
 
 def _unsettled(results: Results, point: Point) -> list[str]:
@@ -315,7 +295,9 @@ def _unsettled(results: Results, point: Point) -> list[str]:
     if abs(change) <= WINDOW_DISTANCE:
         return []
     moved = f"{'rose' if change > 0 else 'fell'} by {in_points(abs(change))}"
-    return [f"Its accuracy {moved} from epoch {half} to {len(course)}: training had not settled."]
+    last = results.setting.moment(len(course))
+    since = f"from epoch {half} to {last.removeprefix('epoch ')}"
+    return [f"Its accuracy {moved} {since}: training had not settled."]
 
 
 def _doubtful(results: Results, inside: Sequence[Point]) -> str:

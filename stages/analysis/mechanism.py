@@ -1,7 +1,7 @@
 """Why a network learns or not: signals in its layers, against theory and over training."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,18 +44,21 @@ def ks_distance(one: Matrix, other: Matrix) -> float:
 
 
 SCALED_WIDTH = 0.25
-"""Width of a bin of asinh(weight / sigma), which is linear within a sigma, logarithmic beyond."""
+"""Width of a bin of asinh(weight / deviation of its draw), linear within 1, logarithmic beyond."""
 
 
 def scaled_distribution(
-    before: Sequence[Matrix], after: Sequence[Matrix], sigma: float
+    before: Sequence[Matrix], after: Sequence[Matrix], deviations: Sequence[float]
 ) -> Iterator[dict[str, float]]:
-    """Counts of weights by weight / sigma; layer 0 is all.
+    """Counts of weights by weight / the deviation that its layer was drawn with; layer 0 is all.
 
     A row for each bin that holds any; numbers that overflowed are left out.
     """
     pairs = list(zip(before, after, strict=True))
-    places = [[_places(matrix, sigma) for matrix in pair] for pair in pairs]
+    places = [
+        [_places(matrix, deviation) for matrix in pair]
+        for pair, deviation in zip(pairs, deviations, strict=True)
+    ]
     everything = np.concatenate([place for pair in places for place in pair])
     low, bins = everything.min(), np.ptp(everything) + 1
     counts = np.array([[np.bincount(p - low, minlength=bins) for p in pair] for pair in places])
@@ -65,31 +68,15 @@ def scaled_distribution(
             yield {"layer": layer, "bin_center": centre, "before": was[place], "after": now[place]}
 
 
-def _places(weights: Matrix, sigma: float) -> NDArray[np.int64]:
+def _places(weights: Matrix, deviation: float) -> NDArray[np.int64]:
     """The bin of each finite weight; bin 0 begins at zero."""
-    scaled = np.arcsinh(weights[np.isfinite(weights)].astype(np.float64) / sigma)
+    scaled = np.arcsinh(weights[np.isfinite(weights)].astype(np.float64) / deviation)
     return np.floor(scaled / SCALED_WIDTH).astype(np.int64)
 
 
 def weight_std(weights: Matrix) -> float:
     """Standard deviation, in 64 bits: squares of small weights are no 32-bit numbers."""
     return float(weights.std(dtype=np.float64))
-
-
-def probe_rows(records: Iterable[Record]) -> Iterator[dict[str, object]]:
-    """A row for each layer of each network at each moment; layers count from 1."""
-    for record in records:
-        for probe in record.probes:
-            for number, layer in enumerate(probe.layers, start=1):
-                yield {
-                    "initializer": record.initializer,
-                    "sigma": record.sigma,
-                    "replicate": record.replicate,
-                    "epoch": probe.epoch,
-                    "loss": probe.loss,
-                    "layer": number,
-                    **asdict(layer),
-                }
 
 
 def theory_errors(

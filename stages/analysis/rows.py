@@ -1,39 +1,116 @@
 """The rows of the CSV files in metrics/, made from the trials in data/models."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stages.analysis.accuracy import Point
-from stages.analysis.baselines import Baseline
+from stages.analysis.accuracy import Point, accuracy_points, summarize
+from stages.analysis.baselines import Baseline, baselines
 from stages.analysis.histograms import parameter_histogram
-from stages.analysis.mechanism import layer_changes, scaled_distribution, weight_std
+from stages.analysis.mechanism import Matrix, layer_changes, scaled_distribution, weight_std
+from stages.analysis.setting import Setting
 from stages.core.records import INITIAL, WEIGHTS, Record, read_parameters, read_weight_matrices
 from stages.core.starts import NORMAL
 
+Rows = Iterator[dict[str, Any]]
 
-def provenance_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
-    """Each provenance in the sweep, normally one, with the number of its trials."""
-    trials = Counter(record.provenance for record in records)
-    return [{"trials": count, **asdict(provenance)} for provenance, count in trials.items()]
+BASELINE_COLUMNS = [field.name for field in fields(Baseline)]
 
 
-def accuracy_rows(points: Iterable[Point], named: Iterable[Baseline]) -> Iterable[dict[str, Any]]:
+@dataclass(frozen=True)
+class Finished:
+    """The trained networks of a variant: the record and the folder of each."""
+
+    setting: Setting
+    records: list[Record]
+    folders: list[Path]
+
+    @property
+    def final_epochs(self) -> int:
+        """Over so many last records accuracies are averaged."""
+        return int(self.setting.params["report"]["final_epochs"])
+
+    @cached_property
+    def sweep(self) -> list[Record]:
+        """The networks of a sigma."""
+        return [record for record in self.records if record.initializer == NORMAL]
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """A point for each sigma."""
+        return accuracy_points(self.sweep, self.final_epochs, self.setting.holdout)
+
+    @cached_property
+    def summary(self) -> dict[str, float | int]:
+        """The scalars of summary.json."""
+        return summarize(self.points, self.sweep, self.final_epochs)
+
+    @cached_property
+    def named(self) -> list[Baseline]:
+        """The named initialisers beside the best sigma."""
+        [best] = [point for point in self.points if point.sigma == self.summary["best_sigma"]]
+        firsts = {r.initializer: f for r, f in self._replicates(0) if r.initializer != NORMAL}
+        layers = {name: self._layer_sigmas(folder) for name, folder in firsts.items()}
+        return baselines(self.records, best, self.final_epochs, layers)
+
+    @property
+    def with_weights(self) -> list[tuple[Record, Path]]:
+        """The networks whose weights are kept."""
+        if not self.setting.keeps_weights:
+            return []
+        return list(zip(self.records, self.folders, strict=True))
+
+    def _replicates(self, number: int) -> Iterator[tuple[Record, Path]]:
+        pairs = zip(self.records, self.folders, strict=True)
+        return ((record, folder) for record, folder in pairs if record.replicate == number)
+
+    def _layer_sigmas(self, folder: Path) -> tuple[float, ...]:
+        """The σ of the initial weights of each layer of a trial; none where they are not kept."""
+        network = self.records[0].trial.network
+        if not self.setting.keeps_weights:
+            return ()
+        weights = read_weight_matrices(folder / INITIAL, network)
+        return tuple(
+            self.setting.sigma_of(layer, weight_std(of_layer))
+            for layer, of_layer in zip(self.setting.layers, weights, strict=True)
+        )
+
+
+def rows_of_all(finished: Iterable[Finished], rows: Callable[[Finished], Rows]) -> Rows:
+    """The rows of every variant, each with its name first."""
+    for variant in finished:
+        for row in rows(variant):
+            yield {"variant": variant.setting.variant, **row}
+
+
+def provenance_rows(finished: Iterable[Finished]) -> list[dict[str, Any]]:
+    """Each provenance, normally one for each data set, with the number of its trials."""
+    records = {record.trial: record for variant in finished for record in variant.records}
+    trials = Counter((record.provenance, trial.data) for trial, record in records.items())
+    return [
+        {"trials": count, **asdict(provenance), "data": data}
+        for (provenance, data), count in trials.items()
+    ]
+
+
+def accuracy_rows(finished: Finished) -> Rows:
     """A row for each sigma, then one for each named initialiser, whose layers differ in theirs.
 
     Accuracies of the replicates stand in one field, with spaces between.
     """
-    for point in points:
+    chance = {"chance": finished.setting.data.chance}
+    for point in finished.points:
         accuracies = " ".join(map(str, point.accuracies))
         ends = dict.fromkeys(("layer_sigma_low", "layer_sigma_high"), point.sigma)
-        row = {**asdict(point), "accuracies": accuracies, "initializer": NORMAL, **ends}
-        del row["label"]  # follows from all sigmas
+        row = {**asdict(point), "accuracies": accuracies, "initializer": NORMAL, **ends, **chance}
+        del row["label"], row["holdout"]  # follow from all sigmas, and from facts.json
         yield row
-    for baseline in named:
+    for baseline in finished.named:
         yield {
             "untrained_test_accuracy": baseline.untrained_test_accuracy,
             "test_accuracy": baseline.test_accuracy,
@@ -42,46 +119,63 @@ def accuracy_rows(points: Iterable[Point], named: Iterable[Baseline]) -> Iterabl
             "n": baseline.n,
             "diverged": baseline.diverged,
             "initializer": baseline.initializer,
-            "layer_sigma_low": min(baseline.layer_sigmas),
-            "layer_sigma_high": max(baseline.layer_sigmas),
+            "layer_sigma_low": min(baseline.layer_sigmas, default=None),
+            "layer_sigma_high": max(baseline.layer_sigmas, default=None),
+            **chance,
         }
 
 
-def baseline_row(baseline: Baseline) -> dict[str, Any]:
+def baseline_rows(finished: Finished) -> Rows:
     """Sigmas of the layers, from the first to the last, with spaces between."""
-    return {**asdict(baseline), "layer_sigmas": " ".join(map(str, baseline.layer_sigmas))}
+    for baseline in finished.named:
+        yield {**asdict(baseline), "layer_sigmas": " ".join(map(str, baseline.layer_sigmas))}
 
 
-def layer_sigmas(folder: Path) -> tuple[float, ...]:
-    """The standard deviation of the initial weights of each layer of the trial in `folder`."""
-    return tuple(map(weight_std, read_weight_matrices(folder / INITIAL)))
-
-
-def history_rows(records: Iterable[Record]) -> Iterable[dict[str, Any]]:
+def history_rows(finished: Finished) -> Rows:
     """A row for each epoch of each trial."""
-    for record in records:
+    for record in finished.sweep:
         for epoch in record.history:
             yield {"sigma": record.sigma, "replicate": record.replicate, **asdict(epoch)}
 
 
-def histogram_rows(
-    folders: list[Path], records: list[Record], bins: int
-) -> Iterable[dict[str, Any]]:
+def probe_rows(finished: Finished) -> Rows:
+    """A row for each layer of each network at each moment; layers count from 1."""
+    for record in finished.records:
+        for probe in record.probes:
+            for number, layer in enumerate(probe.layers, start=1):
+                yield {
+                    "initializer": record.initializer,
+                    "sigma": record.sigma,
+                    "replicate": record.replicate,
+                    "epoch": probe.epoch,
+                    "loss": probe.loss,
+                    "layer": number,
+                    **asdict(layer),
+                }
+
+
+def histogram_rows(finished: Finished) -> Rows:
     """A row for each bin of each sigma, over the parameters of all its replicates."""
     of_sigma: dict[float, list[Path]] = {}
-    for folder, record in zip(folders, records, strict=True):
+    for record, folder in finished.with_weights:
         if record.initializer == NORMAL:
             of_sigma.setdefault(record.sigma, []).append(folder)
+    network, bins = finished.records[0].trial.network, bins_of(finished.setting)
     for sigma, replicates in of_sigma.items():
-        parameters = np.concatenate([read_parameters(folder) for folder in replicates])
+        parameters = np.concatenate([read_parameters(folder, network) for folder in replicates])
         for centre, count in zip(*parameter_histogram(parameters, bins), strict=True):
             yield {"sigma": sigma, "bin_center": f"{centre:.8g}", "count": count}
 
 
-def layer_rows(folders: list[Path], records: list[Record]) -> Iterable[dict[str, Any]]:
+def bins_of(setting: Setting) -> int:
+    """The bins of each histogram."""
+    return int(setting.params["report"]["histogram_bins"])
+
+
+def layer_rows(finished: Finished) -> Rows:
     """A row for each weight matrix of each network."""
-    for folder, record in zip(folders, records, strict=True):
-        before, after = (read_weight_matrices(folder / name) for name in (INITIAL, WEIGHTS))
+    for record, folder in finished.with_weights:
+        before, after = _weights(record, folder)
         for change in layer_changes(before, after):
             yield {
                 "initializer": record.initializer,
@@ -91,10 +185,20 @@ def layer_rows(folders: list[Path], records: list[Record]) -> Iterable[dict[str,
             }
 
 
-def distribution_rows(folders: list[Path], records: list[Record]) -> Iterable[dict[str, Any]]:
+def distribution_rows(finished: Finished) -> Rows:
     """The weights of the first replicate of each sigma before and after training."""
-    for folder, record in zip(folders, records, strict=True):
+    setting = finished.setting
+    for record, folder in finished.with_weights:
         if record.initializer == NORMAL and record.replicate == 0:
-            before, after = (read_weight_matrices(folder / name) for name in (INITIAL, WEIGHTS))
-            for row in scaled_distribution(before, after, record.sigma):
+            drawn = [setting.deviation_of(layer, record.sigma) for layer in setting.layers]
+            before, after = _weights(record, folder)
+            for row in scaled_distribution(before, after, drawn):
                 yield {"sigma": record.sigma, **row, "bin_center": f"{row['bin_center']:.6g}"}
+
+
+def _weights(record: Record, folder: Path) -> tuple[list[Matrix], list[Matrix]]:
+    """The weight matrices of a network before and after training."""
+    before, after = (
+        read_weight_matrices(folder / name, record.trial.network) for name in (INITIAL, WEIGHTS)
+    )
+    return before, after

@@ -1,16 +1,113 @@
-"""Numbers, sigmas and shares in words."""
+"""Numbers, sigmas, shares and what was run, in words."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from math import log10
+from typing import Any
 
 from stages.analysis.accuracy import Point
 from stages.analysis.noise import error
+from stages.analysis.setting import Setting
+from stages.core.published import PUBLISHED
+from stages.process.pace import counted
 
-OPTIMISERS = {"adam": "Adam", "sgd": "SGD", "momentum": "SGD with momentum 0.9"}
+SPELLINGS = {
+    "adam": "Adam",
+    "sgd": "SGD",
+    "momentum": "SGD with momentum 0.9",
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+}
+"""Of names in params.yaml that papers write otherwise."""
+
+_LONGEST_RUN = 3
+"""So many equal layers in a row are written out."""
+
+
+def spelled(value: Any) -> str:
+    """A value of params.yaml as papers write it."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return "-".join(map(spelled, value))
+    return SPELLINGS.get(value, str(value)) if isinstance(value, str) else str(value)
+
+
+def network(setting: Setting) -> str:
+    """The network of a sweep: its units and activation, or its class and file."""
+    if not setting.sizes:
+        path, _, name = setting.params["model"]["network"].rpartition(":")
+        return f"{name} of {path}"
+    runs = [(units, len(list(run))) for units, run in groupby(setting.sizes)]
+    parts = [
+        f"{length}×{units}" if length > _LONGEST_RUN else "-".join([str(units)] * length)
+        for units, length in runs
+    ]
+    return f"{'-'.join(parts)}, {spelled(setting.activation)}"
+
+
+def data(setting: Setting) -> str:
+    """The data set of a sweep: its name, or the folder it lies in."""
+    name = setting.data.name
+    return PUBLISHED[name].title if name in PUBLISHED else str(setting.params["data"]["path"])
+
+
+def start(setting: Setting) -> str:
+    """How parameters begin, as a noun."""
+    variance = "σ²/fan-in" if setting.fan_in_scale else "σ²"
+    of_weights = f"from N(0, {variance})"
+    biases, module = setting.params["sweep"]["biases"], not setting.sizes
+    if biases == "sigma":
+        return f"{'all parameters' if module else 'weights and biases'} {of_weights}"
+    other = "0" if biases == "zero" else f"from N(0, {biases:g}²)"
+    gains = ", gains of normalisation 1" if module else ""
+    return f"weights {of_weights}, biases {other}{gains}"
+
+
+def sigma_is(settings: Sequence[Setting]) -> str:
+    """Of what σ is the standard deviation, where sweeps stand on one axis."""
+    scaled = [setting.fan_in_scale for setting in settings]
+    if any(scaled):
+        return f"initial weights{'' if all(scaled) else ', or that'} times √fan-in"
+    if any(setting.params["sweep"]["biases"] != "sigma" for setting in settings):
+        return "initial weights"
+    modules = not all(setting.sizes for setting in settings)
+    return "all initial parameters" if modules else "all initial weights and biases"
+
+
+def sigma_axis(settings: Sequence[Setting]) -> str:
+    """The label of an axis as wide as a figure."""
+    return f"σ, standard deviation of {sigma_is(settings)} (log scale)"
+
+
+def sigma_of(setting: Setting) -> str:
+    """The label of an axis below a panel."""
+    return f"σ: {sigma_is([setting])}".replace("initial weights times", "weights times")
+
+
+def units(setting: Setting) -> str:
+    """The hidden layers of a perceptron, whatever their number; a module by its name."""
+    _, *hidden, _ = setting.sizes or (0, 0)
+    if len(set(hidden)) == 1:
+        return f"{counted(hidden[0], 'unit')} a layer"
+    return network(setting)
+
+
+def length(setting: Setting) -> str:
+    """How long a network trains."""
+    return f"{setting.length} of {setting.params['train']['batch_size']} images a batch"
+
+
+def optimiser(setting: Setting) -> str:
+    """How a sweep trains."""
+    train = setting.params["train"]
+    return f"{spelled(train['optimizer'])}, learning rate {train['lr']:g}"
 
 
 def percent(accuracy: float) -> str:
-    """An accuracy with the two decimals that 10,000 images give."""
+    """An accuracy with the two decimals that 10,000 test images give."""
     return f"{100 * accuracy:.2f} %"
 
 

@@ -1,6 +1,6 @@
 """Accuracy against sigma: where networks learn, how soon, and where they do not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,15 +8,13 @@ from matplotlib.figure import Figure
 
 from stages.analysis.accuracy import WINDOW_DISTANCE, Point, best_window
 from stages.analysis.baselines import Baseline
-from stages.analysis.findings import A_POINT, nothing_learned, rescued
-from stages.core.dataset import CHANCE_ACCURACY
+from stages.analysis.captions import accuracy
+from stages.analysis.findings import A_POINT, Results
+from stages.analysis.wording import sigma, sigma_axis
+from stages.figures.curves import draw_chance, draw_curves, draw_diverged, draw_test
 from stages.figures.style import (
-    BLUE,
     GREEN,
-    GREY,
-    INK,
-    SCHEMES,
-    SKY,
+    LOOK_OF_SCHEME,
     VERMILION,
     heading,
     new_figure,
@@ -26,98 +24,40 @@ from stages.figures.style import (
 _LABEL_HEIGHT, _TOP = 106, 112
 """In percent: the label of the best stands above all curves, within the axes."""
 
-_X_LABEL = "σ, standard deviation of all initial weights and biases (log scale)"
 _ROOM = 11
 """Labelled ticks that fit below the figure."""
 
 
-def accuracy_vs_sigma(
-    points: Sequence[Point], summary: Mapping[str, float], named: Sequence[Baseline] = ()
-) -> Figure:
-    """Draw the sweep; `points` by rising sigma, `summary` as `summarize` makes it of them.
+def accuracy_vs_sigma(results: Results, named: Sequence[Baseline] = ()) -> Figure:
+    """Draw the sweep.
 
     `named` initialisers come into a second panel: most lie within a point of the best sigma.
     """
     figure = new_figure(height=9 if named else 6)
     axes, *magnified = figure.subplots(2 if named else 1, sharex=True, squeeze=False)[:, 0]
+    points = results.points
     _scale_axes(axes, points, named)
     draw_curves(axes, points)
-    draw_chance(axes)
-    _draw_diverged(axes, points)
-    if not _all_at_chance(summary):
+    draw_chance(axes, results.setting)
+    draw_diverged(axes, points)
+    if not results.all_at_chance:
         _draw_window(axes, points)
-        _draw_best(axes, points, summary)
-    caption = accuracy_caption(points, summary)
-    heading(axes, "Accuracy against the scale of initialisation", caption)
+        _draw_best(axes, results.best)
+    heading(axes, "Accuracy against the scale of initialisation", accuracy(results))
     figure.legend(loc="outside lower center", ncols=2)
     if named:
         axes.tick_params(labelbottom=True)
         _magnify(magnified[0], points, named)
+    figure.axes[-1].set_xlabel(sigma_axis([results.setting]))
     return figure
 
 
-def accuracy_caption(points: Sequence[Point], summary: Mapping[str, float]) -> list[str]:
-    """What the numbers say against expectation, and how far to trust them."""
-    if _all_at_chance(summary):
-        return [nothing_learned(points)]
-    reached = [
-        f"σ = {point.label} reaches {_percent(point.test_accuracy)}"
-        for point in rescued(points, summary["best_accuracy"])
-    ]
-    sentences = []
-    if reached:
-        sentences.append(f"Against the textbook, {' and '.join(reached)}.")
-    if len(points) > 1 and summary["best_sigma"] in (points[0].sigma, points[-1].sigma):
-        sentences.append("The best lies at an end of the sweep: a wider one may find better.")
-    if len(points) > 1 and all(point.n == 1 for point in points):
-        sentences.append("With one network for each σ, a few tenths of a point can be noise.")
-    return sentences
-
-
-def _all_at_chance(summary: Mapping[str, float]) -> bool:
-    return summary["trials_at_chance"] == summary["trials"]
-
-
 def _scale_axes(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
-    sigmas = [p.sigma for p in points] + [s for baseline in named for s in baseline.layer_sigmas]
-    scale_sigmas(axes.xaxis, sigmas, _ROOM)
-    axes.set_xlabel(_X_LABEL)
+    drawn = [s for baseline in named for s in _shown(baseline)]
+    scale_sigmas(axes.xaxis, [*(point.sigma for point in points), *drawn], _ROOM)
     axes.set_ylim(0, _TOP)
     axes.set_yticks(range(0, 101, 10))
     axes.set_ylabel("accuracy (%)")
-
-
-def draw_curves(axes: Axes, points: Sequence[Point]) -> None:
-    """Draw test accuracies, at the end and after the first epoch, and training accuracy."""
-    sigma = [point.sigma for point in points]
-    train = [100 * point.train_accuracy for point in points]
-    first = [100 * point.first_epoch_test_accuracy for point in points]
-    _draw_test(axes, points)
-    if any(p.first_epoch_test_accuracy != p.test_accuracy for p in points):  # the end is later
-        axes.plot(sigma, first, "s--", color=SKY, markersize=4, label="test, after the first epoch")
-    axes.plot(
-        sigma, train, "^:", color=GREY, markersize=3, linewidth=1, label="training, at the end"
-    )
-
-
-def _draw_test(axes: Axes, points: Sequence[Point]) -> None:
-    sigma = [point.sigma for point in points]
-    test = [100 * point.test_accuracy for point in points]
-    error = [100 * (point.standard_error or 0) for point in points]
-    replicates = max(point.n for point in points)
-    spread = f", mean of {replicates} ± standard error" if replicates > 1 else ""
-    axes.plot(
-        sigma,
-        test,
-        "o-",
-        color=BLUE,
-        linewidth=2,
-        markersize=5,
-        zorder=3,
-        label=f"test, at the end{spread}",
-    )
-    if replicates > 1:
-        axes.errorbar(sigma, test, error, fmt="none", ecolor=BLUE, capsize=3)
 
 
 def _draw_window(axes: Axes, points: Sequence[Point]) -> None:
@@ -142,31 +82,6 @@ def _draw_window(axes: Axes, points: Sequence[Point]) -> None:
     )
 
 
-def draw_chance(axes: Axes) -> None:
-    """Mark the accuracy of always answering the most frequent class."""
-    axes.axhline(
-        100 * CHANCE_ACCURACY,
-        color=GREY,
-        linestyle="dashdot",
-        linewidth=1,
-        label=f"chance, {100 * CHANCE_ACCURACY:.4g} %: always answering 1",
-    )
-
-
-def _draw_diverged(axes: Axes, points: Sequence[Point]) -> None:
-    diverged = [point for point in points if point.diverged]
-    if diverged:
-        axes.plot(
-            [point.sigma for point in diverged],
-            [100 * point.test_accuracy for point in diverged],
-            "X",
-            color=INK,
-            markersize=10,
-            zorder=4,
-            label="with a network that diverged",
-        )
-
-
 def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
     """Draw what lies near the best sigma or a named initialiser again, on a scale of its own."""
     best = max(point.test_accuracy for point in points)
@@ -179,14 +94,13 @@ def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> 
     margin = 0.05 * (top - bottom)
     axes.set_ylim(100 * (bottom - margin), 100 * (top + margin))
     axes.set_ylabel("test accuracy at the end (%)")
-    axes.set_xlabel(_X_LABEL)
-    _draw_test(axes, points)
+    draw_test(axes, points)
     _draw_named(axes, named)
     heading(
         axes,
         "Named initialisers beside it, magnified",
         [
-            "A level has a tick at the standard deviation of each layer's weights;",
+            "A level has a tick at the σ of each layer's weights;",
             "its bar is the standard error of its difference to the best σ.",
         ],
     )
@@ -197,8 +111,8 @@ def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
     by_accuracy = sorted(named, key=lambda baseline: baseline.test_accuracy)
     heights = np.linspace(0, 1, len(named) + 2)[1:-1]
     for baseline, height in zip(by_accuracy, heights, strict=True):
-        colour, line = SCHEMES[baseline.initializer]
-        sigmas, level = sorted(baseline.layer_sigmas), 100 * baseline.test_accuracy
+        colour, line = LOOK_OF_SCHEME[baseline.initializer]
+        sigmas, level = _shown(baseline) or axes.get_xlim(), 100 * baseline.test_accuracy
         axes.plot(
             sigmas,
             [level] * len(sigmas),
@@ -221,31 +135,31 @@ def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
         )
 
 
-def _draw_best(axes: Axes, points: Sequence[Point], summary: Mapping[str, float]) -> None:
-    sigma, accuracy = summary["best_sigma"], summary["best_accuracy"]
-    [label] = [point.label for point in points if point.sigma == sigma]
+def _shown(baseline: Baseline) -> list[float]:
+    """The sigmas of its layers that a logarithmic axis has, rising: none of constant weights."""
+    return sorted(sigma for sigma in baseline.layer_sigmas if sigma > 0)
+
+
+def _draw_best(axes: Axes, best: Point) -> None:
+    height = 100 * best.test_accuracy
     axes.plot(
-        sigma,
-        100 * accuracy,
+        best.sigma,
+        height,
         "*",
         color=VERMILION,
         markeredgecolor="white",
         markersize=18,
         zorder=5,
     )
-    across = axes.transAxes.inverted().transform(axes.transData.transform((sigma, 0)))[0]
+    across = axes.transAxes.inverted().transform(axes.transData.transform((best.sigma, 0)))[0]
     side, x = ("left", 0) if across < 0.2 else ("right", 1) if across > 0.8 else ("center", 0.5)
     axes.annotate(
-        f"best: σ = {label}, {_percent(accuracy)}",
-        (sigma, 100 * accuracy),
-        (sigma, _LABEL_HEIGHT),
+        f"best: {sigma(best)}, {height:.1f} %",
+        (best.sigma, height),
+        (best.sigma, _LABEL_HEIGHT),
         color=VERMILION,
         weight="bold",
         ha=side,
         va="center",
         arrowprops={"arrowstyle": "-", "color": VERMILION, "relpos": (x, 0)},
     )
-
-
-def _percent(accuracy: float) -> str:
-    return f"{100 * accuracy:.1f} %"

@@ -1,4 +1,4 @@
-"""The weights of each layer before and after training, in units of their sigma."""
+"""The weights of each layer before and after training, in units of their draw."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,21 +9,26 @@ from numpy.typing import NDArray
 from stages.analysis.accuracy import sigma_labels
 from stages.analysis.captions import widened
 from stages.analysis.mechanism import SCALED_WIDTH
+from stages.analysis.setting import Setting
 from stages.analysis.tables import Table
-from stages.figures.style import BLUE, GREY, new_figure, scale_signed, title
+from stages.figures.style import BLUE, GREY, new_figure, scale_signed, shortened, title
 
 _COLUMNS, _LAYERS = 5, 4
 """So many sigmas are shown, spread over the sweep, and so many layers beside all of them."""
+
+_NAME = 18
+"""Characters of a layer's name that fit beside its row."""
 
 _LABEL = 0.21
 """Share of a panel's width that a number below it takes."""
 
 
-def before_after(distributions: Table) -> Figure:
+def before_after(distributions: Table, setting: Setting) -> Figure:
     """Draw a panel for each of some layers and sigmas from distributions.csv.
 
-    What is drawn is density over weight / sigma. Bins are equal on the axis and so wider far from
-    0: the share of weights in each would have a hump on either side where density has none.
+    What is drawn is density over weight / deviation of its draw. Bins are equal on the axis and so
+    wider far from 0: the share of weights in each would have a hump on either side where density
+    has none.
     """
     sigmas = _spread(np.unique(distributions["sigma"]), _COLUMNS)
     everything, *each = np.unique(distributions["layer"])
@@ -35,10 +40,16 @@ def before_after(distributions: Table) -> Figure:
         for axes, sigma in zip(row, sigmas, strict=True):
             mine = (distributions["sigma"] == sigma) & (distributions["layer"] == layer)
             _draw(axes, {name: column[mine] for name, column in distributions.items()}, edges)
-        row[0].set_ylabel(f"layer {layer:g}" if layer else "all layers")
+        name = setting.layers[int(layer) - 1].name if layer else "all layers"
+        row[0].set_ylabel(shortened(name, _NAME))
     for axes, sigma in zip(grid[0], sigmas, strict=True):
         axes.set_title(f"σ = {labels[sigma]}", fontsize=10)
-    _label(figure, grid[0, 0], edges[-1])
+    _label(
+        figure,
+        grid[0, 0],
+        edges[-1],
+        "weight · √fan-in / σ" if setting.fan_in_scale else "weight / σ",
+    )
     title(
         figure,
         "Weights before and after training",
@@ -77,7 +88,7 @@ def _edges(distributions: Table) -> NDArray[np.float64]:
     return SCALED_WIDTH * np.arange(-half, half + 1, dtype=np.float64)
 
 
-def _label(figure: Figure, first: Axes, limit: float) -> None:
+def _label(figure: Figure, first: Axes, limit: float, weight: str) -> None:
     drawn = [patch for axes in figure.axes for patch in axes.patches]
     densities = np.concatenate([p.get_data()[0] for p in drawn if isinstance(p, StepPatch)])
     shown = densities[densities > 0]
@@ -85,6 +96,6 @@ def _label(figure: Figure, first: Axes, limit: float) -> None:
     first.set_yscale("log")
     first.set_ylim(low / 2, high * 3)
     scale_signed(first, 1, np.sinh(limit), _LABEL)
-    figure.supxlabel("weight / σ (linear within ± 1, logarithmic beyond)", fontsize=10)
-    figure.supylabel("density: share of weights per σ (log scale)", fontsize=10)
+    figure.supxlabel(f"{weight} (linear within ± 1, logarithmic beyond)", fontsize=10)
+    figure.supylabel("density: share of weights per step of 1 (log scale)", fontsize=10)
     figure.legend(*first.get_legend_handles_labels(), loc="outside lower right", ncols=2)

@@ -11,7 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from stages.analysis.captions import changed, outgrown, silent_units, spread
+from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
+from stages.analysis.wording import network, sigma_of
+from stages.core.records import PROBE_IMAGES
 from stages.figures.style import (
     BLUE,
     GREEN,
@@ -22,12 +25,15 @@ from stages.figures.style import (
     new_figure,
     panel_heading,
     scale_sigmas,
+    shortened,
     title,
 )
-from stages.process.pace import counted
 
 _FEW_LAYERS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (INK, "D"))
 """Colour and marker of each layer, if there are no more."""
+
+_NAME = 12
+"""Characters of a layer's name in the legend."""
 
 _ROOM = 6
 """Labelled ticks that fit below a panel."""
@@ -40,7 +46,15 @@ class _Layers:
     Layers count from 1.
     """
 
-    count: int
+    setting: Setting
+
+    @property
+    def count(self) -> int:
+        return len(self.setting.layers)
+
+    def name(self, layer: int) -> str:
+        """Short enough for the legend."""
+        return shortened(self.setting.layers[layer - 1].name, _NAME)
 
     @property
     def many(self) -> bool:
@@ -57,11 +71,14 @@ class _Layers:
         return *_FEW_LAYERS[layer - 1], 4
 
 
-def signals(probes: Table, layers: Table, theory: Table) -> Figure:
-    """Draw eight panels against sigma from probes.csv, layers.csv and theory.csv."""
-    looks = _Layers(int(probes["layer"].max()))
+def signals(probes: Table, layers: Table, theory: Table, setting: Setting) -> Figure:
+    """Draw eight panels against sigma from probes.csv, layers.csv and theory.csv.
+
+    The latter two may have no rows: no weights were kept, or theory knows nothing of the network.
+    """
+    looks = _Layers(setting)
     last = probes["epoch"].max()
-    moments = ((0.0, "before training"), (last, f"after {counted(last, 'epoch')}"))
+    moments = ((0.0, "before training"), (last, f"after {setting.length}"))
     figure = new_figure(height=13)
     panels = figure.subplots(4, 2)
     rows = (
@@ -75,20 +92,20 @@ def signals(probes: Table, layers: Table, theory: Table) -> Figure:
             axes.set_ylabel(label)
         _predictions(pair[0], theory, looks, column)
         _share_logarithmic(*pair)
-    _references(panels[0][0], theory, looks)
+    _references(panels[0][0], looks)
     for axes, (epoch, moment) in zip(panels[2], moments, strict=True):
         _silent_units(axes, probes, looks, epoch, moment)
     _movement(panels[3][0], probes, looks, last)
     _distance(panels[3][1], layers, looks)
     for axes in panels.flat:
-        axes.set_xlabel("σ of the initial weights and biases")
-        scale_sigmas(axes.xaxis, theory["sigma"].tolist(), _ROOM)
-    _legend(figure, panels[0][0], looks)
-    title(
-        figure,
-        "Vanishing and exploding signals, measured",
-        ["Points are measured on the first 512 training images, lines are what theory predicts."],
-    )
+        axes.set_xlabel(sigma_of(setting))
+        scale_sigmas(axes.xaxis, _sigmas(probes), _ROOM)
+    predicted = theory["sigma"].size > 0
+    _legend(figure, panels[0][0], looks, predicted)
+    lines = ", lines are what theory predicts" if predicted else ""
+    images = min(PROBE_IMAGES, setting.data.train_images)
+    told = f"Points are measured on the first {images} training images{lines}."
+    title(figure, "Vanishing and exploding signals, measured", [f"{network(setting)}.", told])
     return figure
 
 
@@ -103,7 +120,7 @@ def _curves(axes: Axes, table: Table, looks: _Layers, column: str, **where: floa
             marker,
             color=colour,
             markersize=size,
-            label=f"layer {layer:g}",
+            label=looks.name(int(layer)),
         )
         if curve.error.any():
             axes.errorbar(curve.sigma, curve.mean, curve.error, fmt="none", ecolor=colour)
@@ -117,18 +134,24 @@ def _predictions(axes: Axes, theory: Table, looks: _Layers, column: str) -> None
         axes.plot(curve.sigma, curve.mean, color=colour, linewidth=1.1, marker=alone, markersize=16)
 
 
-def _references(axes: Axes, theory: Table, looks: _Layers) -> None:
-    """Mark Glorot's and He's standard deviation of each layer at the foot of the axes."""
-    for layer in np.unique(theory["layer"]):
-        for scheme, marker in (("glorot", "|"), ("he", "x")):
+def _references(axes: Axes, looks: _Layers) -> None:
+    """Mark Glorot's and He's σ of each layer at the foot of the axes."""
+    for number, layer in enumerate(looks.setting.layers, start=1):
+        for deviation, marker in ((layer.glorot, "|"), (layer.he, "x")):
             axes.plot(
-                layer_curve(theory, f"{scheme}_sigma", layer=layer).mean[0],
+                looks.setting.sigma_of(layer, deviation),
                 0.03,
                 marker,
-                color=looks.style(int(layer))[0],
+                color=looks.style(number)[0],
                 markersize=8,
                 transform=axes.get_xaxis_transform(),
             )
+
+
+def _sigmas(probes: Table) -> list[float]:
+    """Those of the sweep."""
+    sigmas: list[float] = probes["sigma"][np.isfinite(probes["sigma"])].tolist()
+    return sigmas
 
 
 def _share_logarithmic(*pair: Axes) -> None:
@@ -137,7 +160,7 @@ def _share_logarithmic(*pair: Axes) -> None:
     It spans what was measured: predictions go on where 32-bit numbers have become 0.
     """
     lines = [line for axes in pair for line in axes.get_lines() if line.get_marker() != "None"]
-    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
+    values = np.concatenate([np.zeros(0), *(np.asarray(line.get_ydata(), float) for line in lines)])
     shown = values[np.isfinite(values) & (values > 0)]
     for axes in pair:
         if shown.size:
@@ -153,7 +176,7 @@ def _silent_units(axes: Axes, probes: Table, looks: _Layers, epoch: float, momen
         for name, column in probes.items()
     }
     _curves(axes, hidden, looks, "dead_units", epoch=epoch)
-    panel_heading(axes, f"Silent units {moment}", [silent_units(probes, epoch)])
+    panel_heading(axes, f"Silent units {moment}", [silent_units(probes, looks.setting, epoch)])
     axes.set_ylabel("% of a hidden layer's units")
     axes.set_ylim(-4, 104)
 
@@ -170,10 +193,10 @@ def _distance(axes: Axes, layers: Table, looks: _Layers) -> None:
     _curves(axes, layers, looks, "distance")
     axes.set_ylabel("Kolmogorov-Smirnov distance")
     axes.set_ylim(-0.04, 1.04)
-    panel_heading(axes, "How far their distribution changed", [changed(layers)])
+    panel_heading(axes, "How far their distribution changed", [changed(layers, looks.setting)])
 
 
-def _legend(figure: Figure, first: Axes, looks: _Layers) -> None:
+def _legend(figure: Figure, first: Axes, looks: _Layers, predicted: bool) -> None:
     """Name what marks and lines are; layers too, unless a scale of colours does."""
     named = [*zip(*first.get_legend_handles_labels(), strict=True)]
     if looks.many:
@@ -188,8 +211,8 @@ def _legend(figure: Figure, first: Axes, looks: _Layers) -> None:
             label="layer",
             ticks=MaxNLocator(integer=True),
         )
+    named += [(Line2D([], [], color=GREY), "theory, before training")] * predicted
     named += [
-        (Line2D([], [], color=GREY), "theory, before training"),
         (Line2D([], [], color=GREY, marker="|", linestyle="none"), "Glorot's σ of a layer"),
         (Line2D([], [], color=GREY, marker="x", linestyle="none"), "He's σ of a layer"),
     ]

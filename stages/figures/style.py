@@ -9,7 +9,9 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib.style
 import numpy as np
@@ -21,20 +23,28 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from stages.core.starts import SCHEMES
 from stages.process.files import write_atomically
+
+T = TypeVar("T")
 
 BLUE, SKY, GREEN, VERMILION = "#0072B2", "#56B4E9", "#009E73", "#D55E00"
 ORANGE, PURPLE = "#E69F00", "#CC79A7"
 INK, GREY = "#222222", "#666666"
 
-SCHEMES = {
-    "pytorch_default": (INK, "solid"),
-    "xavier_normal": (GREEN, "solid"),
-    "xavier_uniform": (ORANGE, "dashed"),
-    "kaiming_normal": (VERMILION, "solid"),
-    "kaiming_uniform": (PURPLE, "dashed"),
-    "orthogonal": (GREY, "dashdot"),
-}
+_LOOKS = (
+    (INK, "solid"),
+    (GREEN, "solid"),
+    (ORANGE, "dashed"),
+    (VERMILION, "solid"),
+    (PURPLE, "dashed"),
+    (GREY, "dashdot"),
+    (SKY, "dotted"),
+    (BLUE, "dotted"),
+    (ORANGE, "solid"),
+    (PURPLE, "solid"),
+)
+LOOK_OF_SCHEME = dict(zip(SCHEMES, cycle(_LOOKS), strict=False))
 """Colour and line of each named initialiser, wherever it is drawn."""
 
 _SETTINGS = {
@@ -91,7 +101,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def title(figure: Figure, text: str, sentences: Sequence[str]) -> None:
     """Put a title above all panels and, below it in smaller type, what holds for all of them."""
-    lines = textwrap.wrap(" ".join(sentences), _FIGURE_WIDTH)
+    lines = _wrapped(sentences, _FIGURE_WIDTH)
     inches = figure.get_figheight()
     figure.text(0.01, 1 - 0.06 / inches, text, weight="bold", fontsize=13, va="top")
     figure.text(0.01, 1 - 0.32 / inches, "\n".join(lines), color=GREY, linespacing=1.25, va="top")
@@ -112,7 +122,7 @@ def panel_heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:
 def _head(
     axes: Axes, text: str, sentences: Sequence[str], width: int, size: float, small: float
 ) -> None:
-    lines = textwrap.wrap(" ".join(sentences), width)
+    lines = _wrapped(sentences, width)
     axes.set_title(text, fontsize=size, pad=8 + 1.4 * small * len(lines))
     axes.annotate(
         "\n".join(lines),
@@ -125,6 +135,20 @@ def _head(
         linespacing=1.25,
         in_layout=False,  # the title reserves its height, and its width may reach past the axes
     )
+
+
+def _wrapped(sentences: Sequence[str], width: int) -> list[str]:
+    return textwrap.wrap(" ".join(sentences), width, break_on_hyphens=False)
+
+
+def even_choice(values: Sequence[T], most: int) -> Sequence[T]:
+    """`values` at even distances, the first among them, so that they are at most so many."""
+    return values[:: -(-len(values) // most)]
+
+
+def shortened(text: str, length: int) -> str:
+    """`text` with its beginning left out where it is longer than `length` characters."""
+    return text if len(text) <= length else f"…{text[1 - length :]}"
 
 
 def legend_below(figure: Figure, panels: Sequence[Axes], columns: int) -> None:

@@ -65,14 +65,14 @@ def test_a_comment_in_plot_retrains_nothing(clone: Clone) -> None:
 
 
 def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
-    with (clone.path / "stages" / "engine" / "trainer.py").open("a") as file:
+    with (clone.path / "stages" / "engine" / "batched" / "trainer.py").open("a") as file:
         file.write("# a comment\n")
     assert "3 trials: 3 reused, 0 to train" in clone.repro()
 
 
 def test_other_training_code_retrains_everything_and_going_back_nothing(clone: Clone) -> None:
     before = (clone.path / "metrics" / "accuracy.csv").read_text()
-    module = clone.path / "stages" / "engine" / "optimizers.py"
+    module = clone.path / "stages" / "engine" / "batched" / "optimizers.py"
     replace_in(module, "ADAM_EPSILON = 1e-8", "ADAM_EPSILON = 1e-7")
     assert "3 trials: 0 reused, 3 to train" in clone.repro()
     replace_in(module, "ADAM_EPSILON = 1e-7", "ADAM_EPSILON = 1e-8")

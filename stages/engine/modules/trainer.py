@@ -27,7 +27,6 @@ from stages.core.networks import Module
 from stages.core.records import PROBE_IMAGES, EpochRecord, LayerRecord, ProbeRecord
 from stages.core.seeding import batch_order, module_seed, parameter_generator
 from stages.core.trial import Trial
-from stages.engine.batched.optimizers import OPTIMIZERS
 from stages.engine.device import one_fast_thread
 from stages.engine.modules.blame import refusal
 from stages.engine.modules.flat import Flat
@@ -45,6 +44,7 @@ from stages.engine.modules.network import (
     trainable,
     undisturbed,
 )
+from stages.engine.optimizers import make_optimizer
 from stages.engine.results import TrialResult
 
 _EVALUATION_BATCH = 512
@@ -136,8 +136,7 @@ class _Training:
         self._model = _in_fastest_format(model.to(images.train.device), images.train[:2])
         self._parameters = trainable(self._model)
         self._flat = Flat(self._parameters)
-        optimizer = OPTIMIZERS[trial.optimizer]
-        self._optimizer = optimizer(self._flat.parameters, self._flat.gradients, trial)
+        self._optimizer = make_optimizer(self._flat.parameters, self._flat.gradients, trial)
         if start:
             steps = ceil(len(images.train_labels) / trial.batch_size) * len(start.history)
             self._optimizer.steps.fill_(steps)

@@ -1,0 +1,158 @@
+"""The files of metrics/ read back: what they tell of each variant."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.analysis.accuracy import Point, sigma_labels
+from stages.analysis.baselines import Baseline
+from stages.analysis.findings import Results
+from stages.analysis.histograms import Histogram
+from stages.analysis.setting import Setting, settings_from_json
+from stages.analysis.tables import Table, of_variant, readable
+from stages.core.records import parse_json
+from stages.core.starts import NORMAL
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Files:
+    """A folder of metrics, each of whose tables is read once."""
+
+    folder: Path
+    tables: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
+
+    def rows(self, name: str, variant: str, *columns: str) -> list[Row]:
+        """The rows of a variant in the CSV file `name`, which has to have these columns."""
+        if name not in self.tables:
+            with (self.folder / name).open(newline="") as file:
+                reader = csv.DictReader(file)
+                for column in ("variant", *columns):
+                    if column not in (reader.fieldnames or ()):
+                        raise KeyError(column)
+                of_variant: dict[str, list[Row]] = {}
+                for row in reader:
+                    of_variant.setdefault(row["variant"], []).append(row)
+            self.tables[name] = of_variant
+        return self.tables[name].get(variant, [])
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a folder of metrics tells of one variant."""
+
+    setting: Setting
+    files: _Files
+
+    def results(self) -> Results:
+        """Its accuracies."""
+        return Results(self._points(), self._summary(), self._courses(), self.setting)
+
+    def baselines(self) -> list[Baseline]:
+        """The rows of baselines.csv, which may have none."""
+        with readable(self.files.folder / "baselines.csv"):
+            return [
+                Baseline(
+                    initializer=row["initializer"],
+                    test_accuracy=float(row["test_accuracy"]),
+                    train_accuracy=float(row["train_accuracy"]),
+                    first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
+                    untrained_test_accuracy=float(row["untrained_test_accuracy"]),
+                    n=int(row["n"]),
+                    diverged=int(row["diverged"]),
+                    best_sigma=float(row["best_sigma"]),
+                    difference=float(row["difference"]),
+                    difference_error=float(row["difference_error"]),
+                    layer_sigmas=tuple(map(float, row["layer_sigmas"].split())),
+                )
+                for row in self.files.rows("baselines.csv", self.setting.variant, "initializer")
+            ]
+
+    def probes(self) -> Table:
+        """What was measured in each layer at each moment of training, from probes.csv."""
+        measured = ("activation_rms", "gradient_norm", "dead_units", "movement")
+        return self.table("probes.csv", "sigma", "epoch", "layer", *measured)
+
+    def table(self, name: str, *columns: str) -> Table:
+        """The named columns of numbers of a CSV file, maybe of no rows; an empty field is NaN."""
+        with readable(self.files.folder / name):
+            rows = self.files.rows(name, self.setting.variant, *columns)
+            return {column: _numbers(row[column] for row in rows) for column in columns}
+
+    def histograms(self) -> list[Histogram]:
+        """The rows of histograms.csv, gathered by sigma; none where weights were not kept."""
+        table = self.table("histograms.csv", "sigma", "bin_center", "count")
+        return [
+            Histogram(float(sigma), *(table[name][table["sigma"] == sigma] for name in columns))
+            for columns in [("bin_center", "count")]
+            for sigma in np.unique(table["sigma"])
+        ]
+
+    def theory_errors(self) -> dict[str, Any]:
+        """How far theory is off, from theory.json; nothing of a module."""
+        with readable(self.files.folder / "theory.json") as path:
+            return dict(of_variant(parse_json(path.read_bytes()), self.setting.variant))
+
+    def _summary(self) -> dict[str, float]:
+        with readable(self.files.folder / "summary.json") as path:
+            return dict(of_variant(parse_json(path.read_bytes()), self.setting.variant))
+
+    def _points(self) -> list[Point]:
+        with readable(self.files.folder / "accuracy.csv"):
+            found = self.files.rows("accuracy.csv", self.setting.variant, "initializer")
+            rows = [row for row in found if row["initializer"] == NORMAL]
+            if not rows:
+                raise ValueError("no rows")
+            labels = sigma_labels(float(row["sigma"]) for row in rows)
+            return [_point(row, labels, self.setting) for row in rows]
+
+    def _courses(self) -> dict[float, list[float]]:
+        """The test accuracy after each epoch by sigma, a mean over replicates."""
+        accuracy: dict[float, dict[int, list[float]]] = {}
+        with readable(self.files.folder / "history.csv"):
+            for row in self.files.rows("history.csv", self.setting.variant, "epoch"):
+                of_sigma = accuracy.setdefault(float(row["sigma"]), {})
+                of_sigma.setdefault(int(row["epoch"]), []).append(float(row["test_accuracy"]))
+        return {
+            sigma: [float(np.mean(epochs[epoch])) for epoch in sorted(epochs)]
+            for sigma, epochs in accuracy.items()
+        }
+
+
+def read_metrics(folder: Path) -> list[Metrics]:
+    """What `folder` tells of each variant, in the order of params.yaml.
+
+    Raises InputError where facts.json is missing or damaged; other files are read when asked for.
+    """
+    files = _Files(folder)
+    with readable(folder / "facts.json") as path:
+        settings = settings_from_json(parse_json(path.read_bytes()))
+        if not settings:
+            raise ValueError("no variants")
+        return [Metrics(setting, files) for setting in settings]
+
+
+def _point(row: Row, labels: Mapping[float, str], setting: Setting) -> Point:
+    return Point(
+        sigma=float(row["sigma"]),
+        label=labels[float(row["sigma"])],
+        untrained_test_accuracy=float(row["untrained_test_accuracy"]),
+        test_accuracy=float(row["test_accuracy"]),
+        train_accuracy=float(row["train_accuracy"]),
+        first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
+        standard_error=float(row["standard_error"]) if row["standard_error"] else None,
+        n=int(row["n"]),
+        diverged=int(row["diverged"]),
+        accuracies=tuple(map(float, row["accuracies"].split())),
+        holdout=setting.holdout,
+    )
+
+
+def _numbers(texts: Iterable[str]) -> NDArray[np.float64]:
+    return np.array([float(text) if text else np.nan for text in texts])

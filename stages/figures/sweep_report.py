@@ -1,0 +1,148 @@
+"""The report of one sweep: what was run, pictures, findings, numbers, and how to run it again."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+
+from stages.analysis.findings import Results, findings, headline, uncertainty
+from stages.analysis.noise import error
+from stages.analysis.setting import Setting
+from stages.analysis.wording import network, optimiser, sigma, sigma_is, start
+from stages.core.records import PROBE_IMAGES
+from stages.figures.markdown import Origin, bullets, document, machine, name_of_data, plain, table
+
+
+def sweep_report(results: Results, evidence: Sequence[str], networks: Mapping[Origin, int]) -> str:
+    """The whole report; `networks` counts those of each origin."""
+    setting = results.setting
+    images = min(PROBE_IMAGES, setting.data.train_images)
+    lines = ", lines are what theory predicts" * setting.has_theory
+    weights = [
+        "![Weights after training](../plots/weight_histograms.png)",
+        "The histogram of all parameters after training, a row for each σ.",
+        "![Weights before and after training](../plots/before_after.png)",
+        "How densely weights lie, in units of σ.",
+    ]
+    return document(
+        "# Accuracy against the scale of initialisation",
+        f"{introduction(results)} {headline(results)}",
+        "## What was run",
+        run_table(results),
+        "## Pictures",
+        "![Accuracy against sigma](../plots/accuracy_vs_sigma.png)",
+        "Test accuracy at the end and after the first epoch, and training accuracy, against σ.",
+        "![Signals and gradients of each layer](../plots/signals.png)",
+        f"Points are measured on the first {images} training images{lines}.",
+        *(weights if setting.keeps_weights else []),
+        "## Findings",
+        uncertainty(results),
+        bullets([*findings(results), *evidence]),
+        "## Numbers",
+        number_table(results),
+        "## Machine and versions",
+        *machine(networks),
+        "## How to reproduce",
+        "In a checkout of this code, installed by `make repro`, with `.venv` activated:",
+        f"```\n{command(setting)}\n```",
+        "Another machine or version of torch may round differently, and so train differently.",
+    )
+
+
+def introduction(results: Results) -> str:
+    """What the networks have in common and what not."""
+    setting, trials = results.setting, results.summary["trials"]
+    of = f"the standard deviation of {sigma_is([setting])}"
+    what, where = plain(network(setting)), f"trained on {name_of_data(setting)}"
+    if trials == 1:
+        return f"One network ({what}) was {where}, with {sigma(results.best)}, {of}."
+    differences = [
+        *([f"σ, {of},"] if results.others else []),
+        *(["seed"] if results.best.n > 1 else []),
+    ]
+    common = "" if results.others else f" with {sigma(results.best)}, {of},"
+    return (
+        f"{trials:g} networks ({what}){common} that differ only in {' and in '.join(differences)} "
+        f"were {where}."
+    )
+
+
+def run_table(results: Results) -> str:
+    """The parameters that determine the numbers, in words."""
+    setting, points = results.setting, results.points
+    sweep = setting.params["sweep"]
+    spaced = "as listed" if sweep["sigmas"] else "log-spaced"
+    sigmas = (
+        f"{len(points)} σ from {points[0].label} to {points[-1].label}, {spaced}"
+        if results.others
+        else sigma(points[0])
+    )
+    return table(
+        ["", ""],
+        [
+            ["data", told_data(setting)],
+            ["network", plain(network(setting))],
+            ["start", f"{start(setting)}, {sigmas}"],
+            ["optimiser", optimiser(setting)],
+            ["training", training(setting)],
+            ["networks", f"{sweep['replicates']} for each σ, seed {sweep['seed']}"],
+            ["beside them", ", ".join(sweep["initializers"]) or "none"],
+            ["shared by all σ", "the noise that σ scales, the order of the batches"],
+            ["final accuracy", final_accuracy(setting)],
+        ],
+    )
+
+
+def told_data(setting: Setting) -> str:
+    """The data set and its size."""
+    of = setting.data
+    return (
+        f"{name_of_data(setting)}, {of.train_images:,} training and {of.test_images:,} test images "
+        f"of {of.classes} classes"
+    )
+
+
+def training(setting: Setting) -> str:
+    """How long and in what batches."""
+    return f"{setting.length}, batches of {setting.params['train']['batch_size']}"
+
+
+def final_accuracy(setting: Setting) -> str:
+    """Over which moments it is averaged."""
+    final = min(setting.params["report"]["final_epochs"], setting.records)
+    last = setting.moment(setting.records)
+    if last.startswith("step"):
+        return f"mean over the ends of {final - 1} epochs and {last}" if final > 1 else f"at {last}"
+    return f"mean over the last {final} epochs" if final > 1 else "last epoch"
+
+
+def number_table(results: Results) -> str:
+    """A row for each sigma; accuracies in percent, the best in bold."""
+    replicates, courses = results.best.n > 1, results.setting.records > 1
+    header = ["σ", "before training, test", "test", *["±"] * replicates]
+    header += ["training", *["first epoch, test"] * courses, "diverged"]
+    rows = []
+    for point in results.points:
+        best = point is results.best and results.others and not results.all_at_chance
+        bold = "**" if best else ""
+        accuracies = (point.train_accuracy, *[point.first_epoch_test_accuracy] * courses)
+        rows.append(
+            [
+                f"{bold}{point.label}{bold}",
+                f"{100 * point.untrained_test_accuracy:.2f}",
+                f"{bold}{100 * point.test_accuracy:.2f}{bold}",
+                *[f"{100 * error(point):.2f}"] * replicates,
+                *(f"{100 * accuracy:.2f}" for accuracy in accuracies),
+                f"{point.diverged} of {point.n}" if point.diverged else "",
+            ]
+        )
+    return f"Accuracies in percent.\n\n{table(header, rows)}"
+
+
+def command(setting: Setting) -> str:
+    """The command that runs this sweep, whatever params.yaml says."""
+    overrides = [
+        f"{section}.{key}={json.dumps(value, separators=(',', ':'))}"
+        for section, values in setting.params.items()
+        for key, value in values.items()
+    ]
+    return " ".join(["dvc exp run", *(f"-S {shlex.quote(override)}" for override in overrides)])

@@ -1,0 +1,145 @@
+"""Trained networks made up: data/models as train leaves it, in milliseconds and without torch."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from stages.core.dataset import Dataset
+from stages.core.facts import FACTS, DataFacts, Facts
+from stages.core.networks import Module
+from stages.core.params import Params, read_params
+from stages.core.records import (
+    INITIAL,
+    RECORD,
+    WEIGHTS,
+    EpochRecord,
+    LayerRecord,
+    ProbeRecord,
+    Record,
+)
+from stages.core.trial import Provenance, Trial, sweep_trials
+from stages.process.sums import sha256, write_sums
+from tests.conftest import REPOSITORY, write_data
+
+PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
+MNIST = DataFacts("mnist", "da7a", (28, 28), 10, 60_000, 10_000, 0.1307, 0.3081, 0.1135)
+FACTS_OF_MNIST = Facts({"mnist": MNIST}, {})
+
+Course = Callable[[str, Trial], Sequence[float]]
+"""The test accuracy of a trial of a variant after each epoch."""
+
+
+def params_of(**changes: Mapping[str, Any]) -> Params:
+    """The shipped parameters, changed."""
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    for section, values in changes.items():
+        params[section] = {**params.get(section, {}), **values}
+    return Params.model_validate(params)
+
+
+def small_data(classes: int = 10, images: int = 300, chance: float | None = None) -> Dataset:
+    """Noise of 3 x 4 pixels; where `chance` is set, the share of the commonest class of tests."""
+    rng = np.random.default_rng(0)
+
+    def split(n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        labels = np.arange(n, dtype=np.uint8) % classes
+        if chance is not None:
+            labels[: round(chance * n)] = classes - 1
+        return rng.integers(0, 256, (n, 12), dtype=np.uint8), labels
+
+    return Dataset(*split(images), *split(images), image_shape=(3, 4))
+
+
+def write_models(
+    folder: Path,
+    course: Course,
+    data: Mapping[str, Dataset] | None = None,
+    modules: Mapping[tuple[str, str], Module] | None = None,
+    diverged: Callable[[str, Trial], bool] = lambda *_: False,
+) -> Path:
+    """Write data/raw and data/models of the params.yaml in `folder`; returns `folder`.
+
+    Weights are normal of their sigma, and twice as large after training; signals grow with sigma.
+    """
+    datasets = data or {"mnist": small_data()}
+    for name, dataset in datasets.items():
+        write_data(folder, dataset, name)
+    facts = Facts({n: DataFacts.of(n, of) for n, of in datasets.items()}, modules or {})
+    files: dict[str, bytes] = {FACTS: facts.to_json().encode()}
+    for variant, params in read_params(folder / "params.yaml").sweeps().items():
+        for trial in sweep_trials(params, facts):
+            record = record_of(trial, course(variant, trial), diverged(variant, trial))
+            within = f"{variant}/{trial.name}".lstrip("/")
+            files[f"{within}/{RECORD}"] = record_file(record)
+            if params.sweep.keep_weights:
+                weights = weights_of(trial)
+                files[f"{within}/{INITIAL}"] = save(weights)
+                files[f"{within}/{WEIGHTS}"] = save({n: 2 * w for n, w in weights.items()})
+    models = folder / "data" / "models"
+    for name, content in files.items():
+        (models / name).parent.mkdir(parents=True, exist_ok=True)
+        (models / name).write_bytes(content)
+    write_sums(models, {name: sha256(content) for name, content in files.items()})
+    return folder
+
+
+def record_of(
+    trial: Trial,
+    accuracies: Sequence[float],
+    diverged: bool = False,
+    untrained: float = 0.1,
+    gap: float = 0.01,
+    provenance: Provenance = PROVENANCE,
+) -> Record:
+    """A trial by its test accuracy after each epoch; training accuracy is higher by `gap`."""
+    loss, sigma = math.nan if diverged else 0.1, trial.start.sigma or 0.1
+    history = [
+        EpochRecord(epoch, loss, accuracy + gap, loss, accuracy)
+        for epoch, accuracy in enumerate(accuracies, 1)
+    ]
+    layers = len(trial.network.layers)
+    probes = [
+        ProbeRecord(
+            epoch,
+            2.3,
+            [
+                LayerRecord(layer * sigma, sigma**2 / layer, 0.1, epoch / sigma)
+                for layer in range(1, layers + 1)
+            ],
+        )
+        for epoch in range(len(accuracies) + 1)
+    ]
+    return Record(trial, diverged, 1.0, history, provenance, probes, untrained)
+
+
+def record_file(record: Record) -> bytes:
+    """The content of its trial.json."""
+    return json.dumps(_without_nan(asdict(record))).encode()
+
+
+def weights_of(trial: Trial) -> dict[str, NDArray[Any]]:
+    """All tensors of its network before training."""
+    rng = np.random.default_rng(trial.replicate)
+    sigma = trial.start.sigma or 0.1
+    return {
+        name: (sigma * rng.standard_normal(shape)).astype(np.float32)
+        if kind == "F32"
+        else np.zeros(shape, np.int64)
+        for name, (kind, shape) in trial.network.tensors.items()
+    }
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(held) for name, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
