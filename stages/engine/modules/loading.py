@@ -79,6 +79,8 @@ def read_source(path: str, folder: Path) -> Source:
     if not name.endswith(".py") or not class_name.isidentifier():
         raise refusal(f"{path}: {_EXPECTED}")
     file = folder / name
+    if file.is_relative_to(Path.cwd()):  # people read its name
+        file = file.relative_to(Path.cwd())
     if not file.is_file():
         raise refusal(f"{file}: no such file; {_EXPECTED}")
     package = _package_name(file.resolve().parent)
