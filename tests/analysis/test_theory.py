@@ -21,7 +21,7 @@ from stages.analysis.theory import (
     reference_stds,
 )
 from stages.core.activations import ACTIVATIONS
-from stages.core.dataset import MEAN, STD, Dataset
+from stages.core.dataset import Dataset
 
 Images = NDArray[np.float64]
 Labels = NDArray[np.uint8]
@@ -55,7 +55,7 @@ def clusters() -> tuple[Images, Labels]:
 @pytest.fixture
 def digits(small_dataset: Dataset) -> tuple[Images, Labels]:
     """The 200 training images of the small data set, normalised."""
-    return (small_dataset.train_images / 255 - MEAN) / STD, small_dataset.train_labels
+    return (small_dataset.train_images / 255 - small_dataset.mean) / small_dataset.std, small_dataset.train_labels
 
 
 def measure(
