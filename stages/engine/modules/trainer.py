@@ -70,8 +70,7 @@ def train_module(
     if source.digest != network.source:
         raise refusal(f"{source.file}: has changed since this run began; run it again")
     images = _prepare(dataset, device)
-    with ALONE, _silence(), one_fast_thread(), _same_sums(), network_class(source) as found:
-        seed_everything(module_seed(trial.seed, trial.replicate, "constructor"))
+    with ALONE, _silence(), _seeded(trial), network_class(source) as found, _settings():
         model = make(found, source, images.train[:2].cpu())
         return _Training(trial, network, source, model, images, start).run(on_epoch)
 
@@ -84,9 +83,17 @@ def _silence() -> Iterator[None]:
 
 
 @contextmanager
-def _same_sums() -> Iterator[None]:
-    """Inside, CUDA's convolutions add in the same order each time, and in full precision."""
-    with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
+def _seeded(trial: Trial) -> Iterator[None]:
+    """What the code draws when it is loaded, and in its constructor, is the trial's."""
+    seed_everything(module_seed(trial.seed, trial.replicate, "constructor"))
+    yield
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Inside, one thread; CUDA's convolutions add in one order, and in full precision."""
+    exactly = {"deterministic": True, "benchmark": False, "allow_tf32": False}
+    with one_fast_thread(), torch.backends.cudnn.flags(enabled=True, **exactly):
         yield
 
 
