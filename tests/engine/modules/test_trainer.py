@@ -205,6 +205,22 @@ def test_training_with_running_statistics_and_dropout_goes_on_to_the_same_bits(
     assert torch.equal(whole.weights["mask"], whole.initial["mask"])
 
 
+def test_code_that_writes_into_its_images_spoils_them_for_no_one(
+    write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    start = Start("lsuv")
+    clean = module_trial(write(PERCEPTRON), start=start)
+    spoiling = module_trial(write(breaks("x *= 0.5"), "other/net.py"), start=start)
+    twice = PERCEPTRON.replace("(x.flatten(1))", "((0.5 * x).flatten(1))")
+    halving = module_trial(write(twice, "third/net.py"), start=start)
+    results = [
+        train_module(trial, small_dataset, CPU, folder=tmp_path)
+        for trial in (clean, spoiling, clean, halving)
+    ]
+    assert same_bits(results[0], results[2])
+    assert same_bits(results[1], results[3])
+
+
 def test_seeds_and_replicates_draw_other_constructors_and_dropout(
     write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
 ) -> None:
