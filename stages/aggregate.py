@@ -7,7 +7,7 @@ if __name__ == "__main__":
 
     enter("stages.aggregate", takes_folder=True)
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -63,14 +63,18 @@ def main(folder: Path) -> None:
     metrics = folder / METRICS
     metrics.mkdir(exist_ok=True)
     with threadpool_limits(1), ThreadPoolExecutor() as pool:
-        # takes as long as all the rest
-        theory = pool.submit(write_theory, metrics, finished)
+        predicted = {  # takes as long as all the rest
+            variant.setting.variant: pool.submit(predict, variant)
+            for variant in finished
+            if variant.setting.has_theory
+        }
         write_json(metrics / "facts.json", settings_to_json([f.setting for f in finished]))
         summaries = {variant.setting.variant: variant.summary for variant in finished}
         write_json(metrics / "summary.json", by_variant(summaries))
         write_json(metrics / "provenance.json", provenance_rows(finished))
         write_tables(metrics, finished)
-        theory.result()
+        foretold = {name: prediction.result() for name, prediction in predicted.items()}
+        write_theory(metrics, finished, foretold)
     for name, summary in summaries.items():
         told = [f"{scalar} {value:.6g}" for scalar, value in summary.items()]
         print(*([f"{name}: {', '.join(told)}"] if name else told), sep="\n")
@@ -151,13 +155,11 @@ def write_tables(metrics: Path, finished: Sequence[Finished]) -> None:
     )
 
 
-def write_theory(metrics: Path, finished: Sequence[Finished]) -> None:
+def write_theory(
+    metrics: Path, finished: Sequence[Finished], predicted: Mapping[str, list[list[LayerScale]]]
+) -> None:
     """Write theory.csv, what is predicted before training, and theory.json, how far that is off."""
-    predicted = {
-        variant.setting.variant: predict(variant.setting, [p.sigma for p in variant.points])
-        for variant in finished
-        if variant.setting.has_theory
-    }
+    foretold = [variant for variant in finished if variant.setting.variant in predicted]
 
     def rows(variant: Finished) -> Rows:
         for point, scales in zip(variant.points, predicted[variant.setting.variant], strict=True):
@@ -165,7 +167,6 @@ def write_theory(metrics: Path, finished: Sequence[Finished]) -> None:
                 yield {"sigma": point.sigma, "layer": layer, **asdict(scale)}
 
     columns = ["variant", "sigma", "layer", *(field.name for field in fields(LayerScale))]
-    foretold = [variant for variant in finished if variant.setting.has_theory]
     write_csv(metrics / "theory.csv", rows_of_all(foretold, rows), columns)
     errors: dict[str, Any] = {variant.setting.variant: {} for variant in finished}
     for variant in foretold:
@@ -174,9 +175,17 @@ def write_theory(metrics: Path, finished: Sequence[Finished]) -> None:
     write_json(metrics / "theory.json", by_variant(errors))
 
 
-def predict(setting: Setting, sigmas: Sequence[float]) -> list[list[LayerScale]]:
+def predict(finished: Finished) -> list[list[LayerScale]]:
     """What theory says of each layer for each sigma, on the images that were measured."""
+    setting = finished.setting
     dataset = read_dataset(RAW / setting.data.name)
     images = dataset.train_images[:PROBE_IMAGES].astype(np.float64)
-    inputs = (images / 255 - dataset.mean) / dataset.std
-    return predict_scales(inputs, dataset.train_labels[:PROBE_IMAGES], setting.sizes, sigmas)
+    return predict_scales(
+        (images / 255 - dataset.mean) / dataset.std,
+        dataset.train_labels[:PROBE_IMAGES],
+        setting.sizes,
+        [point.sigma for point in finished.points],
+        activation=setting.activation,
+        scale=setting.params["sweep"]["scale"],
+        biases=setting.deviation_of_biases,
+    )

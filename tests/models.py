@@ -2,8 +2,10 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import chdir
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,10 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from stages import aggregate
+from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.findings import Results
+from stages.analysis.setting import Setting
 from stages.core.dataset import Dataset
 from stages.core.facts import FACTS, DataFacts, Facts
 from stages.core.networks import Module
@@ -25,6 +31,7 @@ from stages.core.records import (
     ProbeRecord,
     Record,
 )
+from stages.core.starts import NORMAL, Start
 from stages.core.trial import Provenance, Trial, sweep_trials
 from stages.process.sums import sha256, write_sums
 from tests.conftest import REPOSITORY, write_data
@@ -69,6 +76,7 @@ def write_models(
 
     Weights are normal of their sigma, and twice as large after training; signals grow with sigma.
     """
+    shutil.rmtree(folder / "data", ignore_errors=True)
     datasets = data or {"mnist": small_data()}
     for name, dataset in datasets.items():
         write_data(folder, dataset, name)
@@ -120,6 +128,43 @@ def record_of(
     return Record(trial, diverged, 1.0, history, provenance, probes, untrained)
 
 
+def setting_of(variant: str = "", **changes: Mapping[str, Any]) -> Setting:
+    """The shipped sweep on MNIST, changed."""
+    return Setting.of(variant, params_of(**changes), FACTS_OF_MNIST)
+
+
+def record(
+    sigma: float,
+    accuracies: Sequence[float],
+    replicate: int = 0,
+    diverged: bool = False,
+    gap: float = 0.01,
+    initializer: str = NORMAL,
+    untrained: float = 0.1,
+    provenance: Provenance = PROVENANCE,
+) -> Record:
+    """A trial of the shipped network by its test accuracy after each epoch."""
+    shipped = sweep_trials(params_of(train={"epochs": len(accuracies)}), FACTS_OF_MNIST)[0]
+    start = Start(initializer, sigma if initializer == NORMAL else None)
+    trial = replace(shipped, start=start, replicate=replicate)
+    return record_of(trial, accuracies, diverged, untrained, gap, provenance)
+
+
+def results_of(records: Sequence[Record], variant: str = "", **changes: Any) -> Results:
+    """What the metrics tell of `records`, whose last epoch is their end."""
+    train = {"epochs": len(records[0].history), **changes.pop("train", {})}
+    setting = setting_of(variant, train=train, **changes)
+    points = accuracy_points(records, 1, setting.holdout)
+    courses = {
+        point.sigma: np.mean(
+            [[e.test_accuracy for e in r.history] for r in records if r.sigma == point.sigma],
+            axis=0,
+        ).tolist()
+        for point in points
+    }
+    return Results(points, summarize(points, records, 1), courses, setting)
+
+
 def record_file(record: Record) -> bytes:
     """The content of its trial.json."""
     return json.dumps(_without_nan(asdict(record))).encode()
@@ -143,3 +188,11 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(held) for held in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def aggregated(folder: Path, course: Course, **made: Any) -> Path:
+    """Write made-up models of the params.yaml in `folder` and their metrics; returns `folder`."""
+    write_models(folder, course, **made)
+    with chdir(folder):
+        aggregate.main(Path())
+    return folder

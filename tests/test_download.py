@@ -420,7 +420,7 @@ def test_recovers_from_an_interruption(
         process.send_signal(stop)
         _, stderr = process.communicate(timeout=HANGS_AFTER)
         finished.set()
-    assert process.returncode == (130 if stop == signal.SIGINT else -stop)
+    assert process.returncode == (130 if stop == signal.SIGINT else -stop), stderr
     assert "Traceback" not in stderr
     assert raw_files(tmp_path) == []
 

@@ -1,6 +1,5 @@
 """The plot door on small metrics files, and the templates of `dvc plots` under real DVC."""
 
-import csv
 import json
 import math
 import os
@@ -9,10 +8,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,21 +19,19 @@ import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from stages.figures.regimes import regime_caption, regimes
 
-from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.accuracy import accuracy_points
 from stages.analysis.baselines import Baseline
-from stages.analysis.rows import accuracy_rows
-from stages.analysis.tables import read_points
-from stages.core.dataset import CHANCE_ACCURACY
-from stages.core.params import Scheme
-from stages.core.records import EpochRecord, Record
-from stages.core.starts import NORMAL
-from stages.core.trial import Provenance
+from stages.analysis.captions import accuracy, weights
+from stages.analysis.histograms import Histogram
+from stages.analysis.metrics import read_metrics
+from stages.core.records import Record
+from stages.core.starts import SCHEMES
+from stages.core.trial import Trial
 from stages.figures import accuracy_vs_sigma, weight_histograms
-from stages.figures.style import SCHEMES, house_style
-from stages.figures.weight_histograms import Histogram, weights_caption
-from tests.conftest import REPOSITORY, fail_stage, probes_of, run_stage, write_evidence
+from stages.figures.style import LOOK_OF_SCHEME, house_style
+from tests.conftest import REPOSITORY, fail_stage, run_stage, write_params
+from tests.models import MNIST, aggregated, record, results_of, setting_of
 
 TEMPLATES = REPOSITORY / ".dvc" / "plots"
 PLOTS = {
@@ -50,90 +47,61 @@ Accuracy = Callable[[float, int], float]
 
 def peaked(sigma: float, replicate: int) -> float:
     """Best at 0.01, at chance two decades off, and a little other in each replicate."""
-    return max(CHANCE_ACCURACY, 0.95 - 0.5 * abs(math.log10(sigma) + 2)) - 0.005 * replicate
+    return max(MNIST.chance, 0.95 - 0.5 * abs(math.log10(sigma) + 2)) - 0.005 * replicate
 
 
 def sweep(
-    sigmas: list[float], accuracy: Accuracy, replicates: int, diverged: frozenset[float]
+    sigmas: Sequence[float],
+    of: Accuracy = peaked,
+    replicates: int = 1,
+    diverged: frozenset[float] = frozenset(),
 ) -> list[Record]:
     return [
-        Record(
-            NORMAL,
-            sigma,
-            replicate,
-            sigma in diverged,
-            1.0,
-            [
-                EpochRecord(epoch, 1.0, final, 1.0, final - 0.02 * (2 - epoch))
-                for epoch in (1, 2)
-                for final in [accuracy(sigma, replicate)]
-            ],
-            Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed"),
-            probes_of(sigma, 2),
-            0.1,
-        )
-        for replicate in range(replicates)
+        record(sigma, [of(sigma, r) - 0.02, of(sigma, r)], r, sigma in diverged)
+        for r in range(replicates)
         for sigma in sigmas
     ]
 
 
 def accuracy_figure(
     sigmas: list[float],
-    accuracy: Accuracy = peaked,
+    of: Accuracy = peaked,
     replicates: int = 1,
     diverged: frozenset[float] = frozenset(),
 ) -> tuple[Axes, list[str], list[str]]:
     """The axes of the figure, the labels of its legend, and the sentences below its title."""
-    records = sweep(sigmas, accuracy, replicates, diverged)
-    points = accuracy_points(records, 1)
-    summary = summarize(points, records, 1)
+    results = results_of(sweep(sigmas, of, replicates, diverged))
     with house_style():
-        axes = accuracy_vs_sigma.accuracy_vs_sigma(points, summary).axes[0]
-    sentences = accuracy_vs_sigma.accuracy_caption(points, summary)
-    return axes, axes.get_legend_handles_labels()[1], sentences
+        axes = accuracy_vs_sigma.accuracy_vs_sigma(results).axes[0]
+    return axes, axes.get_legend_handles_labels()[1], accuracy(results)
 
 
 def write_metrics(
-    folder: Path, sigmas: list[float], accuracy: Accuracy = peaked, replicates: int = 1
+    folder: Path, sigmas: Sequence[float], of: Accuracy = peaked, replicates: int = 1
 ) -> Path:
     """Write `folder`/metrics as aggregate does; weights are normal with sigma."""
-    metrics = folder / "metrics"
-    metrics.mkdir(exist_ok=True)
-    records = sweep(sigmas, accuracy, replicates, frozenset())
-    points = accuracy_points(records, 1)
-    (metrics / "summary.json").write_text(json.dumps(summarize(points, records, 1)))
-    write_csv(metrics / "accuracy.csv", list(accuracy_rows(points, [])))
-    write_csv(
-        metrics / "history.csv",
-        [
-            {"sigma": record.sigma, "replicate": record.replicate, **asdict(epoch)}
-            for record in records
-            for epoch in record.history
-        ],
-    )
-    write_csv(
-        metrics / "histograms.csv",
-        [
-            {"sigma": h.sigma, "bin_center": center, "count": int(count)}
-            for h in map(normal_histogram, sigmas)
-            for center, count in zip(h.centers, h.counts, strict=True)
-        ],
-    )
-    write_evidence(metrics, records, [])
-    return folder
 
+    def course(_: str, trial: Trial) -> list[float]:
+        final = of(trial.start.sigma or 0.1, trial.replicate)
+        return [final - 0.02, final]
 
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    asked = {"sigmas": list(sigmas), "replicates": replicates, "initializers": []}
+    write_params(folder, sweep=asked, report={"final_epochs": 1})
+    return aggregated(folder, course)
 
 
 def normal_histogram(sigma: float, deviation: float | None = None) -> Histogram:
     values = np.random.default_rng(0).normal(size=5000) * (deviation or sigma)
     counts, edges = np.histogram(values, 20)
     return Histogram(sigma, (edges[:-1] + edges[1:]) / 2, counts.astype(np.float64))
+
+
+def drawn_histograms(sigmas: Sequence[float]) -> Figure:
+    return weight_histograms.weight_histograms([*map(normal_histogram, sigmas)], setting_of())
+
+
+def weights_of_sweep(histograms: Sequence[Histogram]) -> list[str]:
+    return weights(histograms, setting_of())
 
 
 def plotted(folder: Path) -> list[bytes]:
@@ -149,7 +117,7 @@ def plotted(folder: Path) -> list[bytes]:
         pytest.param(SIGMAS, peaked, 1, id="sweep"),
         pytest.param(SIGMAS, peaked, 3, id="replicates"),
         pytest.param([0.05], peaked, 1, id="one sigma"),
-        pytest.param(SIGMAS, lambda *_: CHANCE_ACCURACY, 1, id="all at chance"),
+        pytest.param(SIGMAS, lambda *_: 0.1, 1, id="all at chance"),
     ],
 )
 def test_all_pictures_show_something(
@@ -188,17 +156,21 @@ def test_a_bad_metrics_file_is_one_line_and_no_picture(
     assert not (tmp_path / "plots").exists()
 
 
-def test_a_picture_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_pictures_of_an_earlier_run_vanish(tmp_path: Path) -> None:
     write_metrics(tmp_path, SIGMAS)
-    (tmp_path / "plots" / PNGS[1]).mkdir(parents=True)
-    assert fail_stage(tmp_path, "plot") == f"plot: Is a directory: plots/{PNGS[1]}\n"
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "variants.png").write_bytes(b"of another run")
+    plotted(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == sorted(PNGS)
 
 
-def test_points_survive_the_way_through_accuracy_csv(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(write_metrics(tmp_path, SIGMAS, replicates=2))
-    assert read_points() == accuracy_points(sweep(SIGMAS, peaked, 2, frozenset()), 1)
+def test_points_survive_the_way_through_accuracy_csv(tmp_path: Path) -> None:
+    [metrics] = read_metrics(write_metrics(tmp_path, SIGMAS, replicates=2) / "metrics")
+    records = [replace(r, untrained_test_accuracy=0.1) for r in sweep(SIGMAS, peaked, 2)]
+    expected = accuracy_points(records, 1, metrics.setting.holdout)
+    assert metrics.results().points == [
+        replace(p, train_accuracy=p.test_accuracy + 0.01) for p in expected
+    ]
 
 
 def test_the_door_loads_neither_torch_nor_pyplot() -> None:
@@ -224,17 +196,17 @@ def test_best_and_window_are_named_with_their_numbers() -> None:
     def level(sigma: float, _: int) -> float:
         return 0.95 if sigma < 0.1 else 0.5
 
-    for accuracy, best, window in (
+    for of, best, window in (
         (peaked, "best: σ = 0.01, 95.0 %", "σ = 0.01 alone"),
         (level, "best: σ = 0.0001, 95.0 %", "up to σ = 0.01"),
     ):
-        axes, labels, _ = accuracy_figure(SIGMAS, accuracy)
+        axes, labels, _ = accuracy_figure(SIGMAS, of)
         assert best in [text.get_text() for text in axes.texts]
         assert f"within 1 point of the best: {window}" in labels
 
 
 def test_no_best_and_no_window_where_all_is_chance() -> None:
-    axes, labels, sentences = accuracy_figure(SIGMAS, lambda *_: CHANCE_ACCURACY)
+    axes, labels, sentences = accuracy_figure(SIGMAS, lambda *_: 0.1)
     assert sentences == [
         "No network learned at any σ: each ended at chance (12.30 % or less) or no better than "
         "before training."
@@ -260,11 +232,11 @@ def test_histogram_sentences_tell_learned_from_kept_scales() -> None:
     learned = [normal_histogram(1e-4, 0.08), normal_histogram(1e-2, 0.09)]
     kept = [normal_histogram(1.0), normal_histogram(10.0)]
     between = normal_histogram(0.1, 0.15)
-    first, second = weights_caption([*learned, between, *kept])
+    first, second = weights_of_sweep([*learned, between, *kept])
     assert first.startswith("Up to σ = 0.01, ")
     assert "0.08 to 0.09" in first
     assert second.startswith("From σ = 1 on, ")
-    assert weights_caption([between]) == []
+    assert weights_of_sweep([between]) == []
 
 
 def test_each_bin_is_drawn_where_it_lies_and_as_full_as_it_is() -> None:
@@ -272,7 +244,7 @@ def test_each_bin_is_drawn_where_it_lies_and_as_full_as_it_is() -> None:
     assert len(histogram.edges) == 21
     np.testing.assert_allclose(np.diff(histogram.edges), np.diff(histogram.centers)[0])
     with house_style():
-        whole, own, _ = weight_histograms.weight_histograms([histogram]).axes
+        whole, own, _ = weight_histograms.weight_histograms([histogram], setting_of()).axes
     for axes, unit in ((whole, 1.0), (own, histogram.reach)):
         (mesh,) = axes.collections
         edges = mesh.get_coordinates()[0, :, 0] * unit  # type: ignore[attr-defined]
@@ -288,19 +260,21 @@ def test_parameters_that_all_overflowed_leave_an_empty_row() -> None:
     empty = Histogram(1e6, np.linspace(0.05, 0.95, 20), np.zeros(20))
     histograms = [normal_histogram(1.0), empty]
     with house_style():
-        whole, *_ = weight_histograms.weight_histograms(histograms).axes
+        whole, *_ = weight_histograms.weight_histograms(histograms, setting_of()).axes
     (mesh,) = whole.collections
     drawn = mesh.get_array()
     assert drawn is not None
     shown = ~np.ma.getmaskarray(drawn)
     assert shown.reshape(2, -1).any(axis=1).tolist() == [True, False]
-    assert "All parameters overflowed at 1 of 2 σ." in weights_caption(histograms)
+    assert "All parameters overflowed at 1 of 2 σ." in weights_of_sweep(histograms)
 
 
 @pytest.mark.parametrize("sigmas", [[1e-30, 1e-8, 1e6], [0.05, 0.0500001], [1.0, 2.0, 5.0]])
 def test_few_rows_carry_the_names_of_their_sigmas(sigmas: list[float]) -> None:
     with house_style():
-        whole, *_ = weight_histograms.weight_histograms([*map(normal_histogram, sigmas)]).axes
+        whole, *_ = weight_histograms.weight_histograms(
+            [*map(normal_histogram, sigmas)], setting_of()
+        ).axes
     whole.get_figure().draw_without_rendering()  # type: ignore[union-attr]
     for tick, sigma in zip(whole.yaxis.get_major_ticks(), sigmas, strict=True):
         assert tick.get_loc() == sigma
@@ -313,38 +287,25 @@ def test_a_named_initialiser_has_one_colour_whatever_its_rank() -> None:
             Baseline(name, 0.9 + place / 100, 0.9, 0.9, 0.1, 1, 0, 0.01, 0.0, 0.01, (0.04, 0.1))
             for place, name in enumerate(ranking)
         ]
-        records = sweep(SIGMAS, peaked, 1, frozenset())
-        points = accuracy_points(records, 1)
         with house_style():
-            figure = accuracy_vs_sigma.accuracy_vs_sigma(
-                points, summarize(points, records, 1), named
-            )
+            figure = accuracy_vs_sigma.accuracy_vs_sigma(results_of(sweep(SIGMAS)), named)
         texts = figure.axes[1].texts
         return {t.get_text().split(",")[0]: t.get_color() for t in texts if "," in t.get_text()}
 
-    schemes = get_args(Scheme)
-    assert set(SCHEMES) == set(schemes)
+    schemes = list(SCHEMES)
+    assert set(LOOK_OF_SCHEME) == set(schemes)
+    assert len(set(LOOK_OF_SCHEME.values())) == len(schemes)
     drawn = {name: colour for name, colour in colours(schemes).items() if name in schemes}
-    assert len(set(drawn.values())) == len(schemes)
     assert {n: c for n, c in colours(schemes[::-1]).items() if n in schemes} == drawn
 
 
 def test_one_epoch_has_no_curve_of_the_first_epoch_and_no_name_for_it() -> None:
     _, labels, _ = accuracy_figure(SIGMAS)
     assert "test, after the first epoch" in labels
-    records = [
-        replace(record, history=record.history[-1:])
-        for record in sweep(SIGMAS, peaked, 1, frozenset())
-    ]
+    records = [record(sigma, [peaked(sigma, 0)]) for sigma in SIGMAS]
     with house_style():
-        figure = regimes([("Adam", accuracy_points(records, 1))])
-    [legend] = figure.legends
-    assert "test, after the first epoch" not in [text.get_text() for text in legend.get_texts()]
-
-
-def test_where_nothing_learned_on_average_regimes_say_so() -> None:
-    untrained = sweep(SIGMAS, lambda *_: 0.1, 1, frozenset())
-    assert regime_caption(accuracy_points(untrained, 1)) == [f"Learned at none of {len(SIGMAS)} σ."]
+        axes = accuracy_vs_sigma.accuracy_vs_sigma(results_of(records)).axes[0]
+    assert "test, after the first epoch" not in axes.get_legend_handles_labels()[1]
 
 
 @pytest.mark.parametrize(
@@ -354,7 +315,9 @@ def test_tick_labels_do_not_overlap(low: float, high: float) -> None:
     sigmas = [low, high] if high > low else [low]
     axes, _, _ = accuracy_figure(sigmas, lambda *_: 0.9)
     with house_style():
-        distributions = weight_histograms.weight_histograms([*map(normal_histogram, sigmas)])
+        distributions = weight_histograms.weight_histograms(
+            [*map(normal_histogram, sigmas)], setting_of()
+        )
     for figure in (axes.get_figure(), distributions):
         assert isinstance(figure, Figure)
         for boxes in tick_label_boxes(figure):
@@ -445,6 +408,6 @@ def values_of(node: Any, key: str) -> list[str]:
     return here + inside
 
 
-def test_template_draws_the_chance_level(filled: dict[str, dict[str, Any]]) -> None:
-    (rule,) = (layer for layer in filled["accuracy_vs_sigma"]["layer"] if "data" in layer)
-    assert rule["data"]["values"] == [{"percent": pytest.approx(100 * CHANCE_ACCURACY)}]
+def test_template_draws_the_chance_level_of_the_data(filled: dict[str, dict[str, Any]]) -> None:
+    chances = {row["chance"] for row in filled["accuracy_vs_sigma"]["data"]["values"]}
+    assert chances == {str(30 / 300)}

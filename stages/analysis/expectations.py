@@ -12,7 +12,7 @@ distributions; Stefanski 1991, "A normal scale mixture representation of the log
 distribution"); with it sigmoid and tanh are sums of steps, SiLU one of gates. TERMS well-chosen
 widths come within 3e-6 of them, relative to φ(x) - φ(0), for all x.
 
-Of two steps the expectation is that of Williams 1997 ("Computing with infinite networks", eq. 11),
+Of two steps the expectation is that of Williams 1997 ("Computing with infinite networks"),
 an angle, and of two gates of width 0 the arc-cosine kernel of Cho & Saul 2009 ("Kernel methods for
 deep learning", eq. 6). For gates of any width, Stein's E[u g] = var(u) E[∂g/∂u] + cov E[∂g/∂v]
 leads to the formulas below, and ∂ E[f(u) g(v)] / ∂ cov = E[f'(u) g'(v)] (Price 1958) to those of
@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import lstsq
 from scipy.optimize import least_squares
 from scipy.special import ndtr
 
@@ -132,7 +133,7 @@ def _fit(activation: Activation, widths: Array) -> tuple[Expansion, Array]:
 
 def _least_squares(basis: Array, target: Array) -> tuple[Array, Array]:
     """Coefficients of the columns of `basis` nearest to `target`, and what is missing there."""
-    coefficients: Array = np.linalg.lstsq(basis, target)[0].round(12)  # beyond is rounding error
+    coefficients: Array = lstsq(basis, target)[0].round(12)  # beyond is rounding error
     missing: Array = basis @ coefficients - target
     return coefficients, missing
 

@@ -29,12 +29,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from stages.analysis.expectations import expectations
 
 _TOLERANCE: Final = 1e-13
-_SMALLEST_Q, _LARGEST_Q = 1e-30, 1e30
+_Q: Final = np.geomspace(1e-30, 1e30, 601)
+"""Among these, and between its neighbours, a fixed point is searched for."""
+
 _STEP: Final = 1.25
 """Factor from one sigma_w² to the next in search of the critical one."""
 
@@ -47,18 +51,24 @@ def fixed_point_q(activation: str, sigma_w2: float, sigma_b2: float) -> float:
     inputs of mean square 1: E[φ²] grows with q, so that the map passes no fixed point by.
     """
 
-    def growth(log_q: float) -> float:
-        q = math.exp(log_q)
-        square = expectations(activation, q, q, 1.0).products
-        return float(sigma_w2 * square + sigma_b2) / q - 1
+    def growth(q: float) -> float:
+        square = float(expectations(activation, q, q, 1.0).products)
+        return (sigma_w2 * square + sigma_b2) / q - 1
 
-    here = math.log(sigma_w2 + sigma_b2)
-    direction = math.copysign(math.log(2), growth(here))
-    while growth(here + direction) * direction > 0:
-        here += direction
-        if not math.log(_SMALLEST_Q) < here < math.log(_LARGEST_Q):
-            return math.inf if direction > 0 else 0.0
-    return math.exp(_root(growth, here, here + direction))
+    start = sigma_w2 + sigma_b2
+    grows = growth(start) > 0
+    beyond = start < _Q if grows else start > _Q
+    turned = (sigma_w2 * _squares(activation) + sigma_b2 > _Q) != grows
+    ends = _Q[beyond & turned]
+    if not ends.size:
+        return math.inf if grows else 0.0
+    return _root(growth, start, ends[0]) if grows else _root(growth, ends[-1], start)
+
+
+@cache
+def _squares(activation: str) -> NDArray[np.float64]:
+    """E[φ²] at `_Q`."""
+    return expectations(activation, _Q, _Q, 1.0).products
 
 
 def chi_1(activation: str, sigma_w2: float, sigma_b2: float) -> float:

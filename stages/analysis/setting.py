@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from stages.analysis.holdout import Holdout
 from stages.analysis.textbook import Textbook
+from stages.core.activations import ACTIVATIONS
 from stages.core.facts import Facts
 from stages.core.networks import Perceptron
-from stages.core.starts import FAN_IN
 from stages.core.trial import sweep_trials
 from stages.process.pace import counted
 
@@ -27,18 +27,6 @@ class Layer:
     name: str
     fan_in: int
     fan_out: int
-
-    @property
-    def glorot(self) -> float:
-        """Standard deviation of weights that balances activations and gradients: Glorot & Bengio
-        2010 ("Understanding the difficulty of training deep feedforward neural networks", eq. 12).
-        """
-        return sqrt(2 / (self.fan_in + self.fan_out))
-
-    @property
-    def he(self) -> float:
-        """That which holds activations behind a ReLU: He et al. 2015 (arXiv 1502.01852, eq. 10)."""
-        return sqrt(2 / self.fan_in)
 
 
 @dataclass(frozen=True)
@@ -103,6 +91,14 @@ class Setting:
         return str(self.params["model"]["activation"])
 
     @property
+    def deviation_of_biases(self) -> float | None:
+        """Standard deviation that biases are drawn with; None: that of their layer's weights."""
+        biases = self.params["sweep"]["biases"]
+        if biases == "sigma":
+            return None
+        return 0.0 if biases == "zero" else float(biases)
+
+    @property
     def steps_per_epoch(self) -> int:
         """The last batch of an epoch may be short."""
         return ceil(self.data.train_images / int(self.params["train"]["batch_size"]))
@@ -133,7 +129,19 @@ class Setting:
     @property
     def fan_in_scale(self) -> bool:
         """Whether σ is divided by the root of a layer's fan-in."""
-        return bool(self.params["sweep"]["scale"] == FAN_IN)
+        return bool(self.params["sweep"]["scale"] == "fan_in")
+
+    def glorot(self, layer: Layer) -> float:
+        """The σ that balances activations and gradients of `layer`: Glorot & Bengio 2010
+        ("Understanding the difficulty of training deep feedforward neural networks", eq. 12)."""
+        return self.sigma_of(layer, sqrt(2 / (layer.fan_in + layer.fan_out)))
+
+    def he(self, layer: Layer) -> float:
+        """The σ that holds activations behind a ReLU: He et al. 2015 (arXiv 1502.01852, eq. 10).
+
+        For other activations with their gain, as in `torch.nn.init.kaiming_normal_`.
+        """
+        return self.sigma_of(layer, ACTIVATIONS[self.activation].gain / sqrt(layer.fan_in))
 
     def sigma_of(self, layer: Layer, deviation: float) -> float:
         """The σ with which the weights of `layer` have this standard deviation."""
@@ -147,13 +155,8 @@ class Setting:
     def textbook(self) -> Textbook:
         """Where a textbook expects this network to learn."""
         return Textbook.around(
-            [self.sigma_of(layer, usual) for layer in self.layers for usual in layer_scales(layer)]
+            [usual(layer) for layer in self.layers for usual in (self.glorot, self.he)]
         )
-
-
-def layer_scales(layer: Layer) -> tuple[float, float]:
-    """The standard deviations that Glorot and He would give the weights of a layer."""
-    return layer.glorot, layer.he
 
 
 def _layer(name: str, shape: Sequence[int]) -> Layer:

@@ -1,18 +1,9 @@
 """How deep a network can be trained, as mean-field theory foretells it: 6 depth scales."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
-
-import numpy as np
-from studies.depth.theory import (
-    RELU_CRITICAL_SIGMA_W2,
-    critical_sigma_w2,
-    depth_scale,
-    relu_depth_scale,
-)
 
 from stages.analysis.grid import Grid, Panel
+from stages.analysis.meanfield import critical_sigma_w2, depth_scale
 from stages.analysis.setting import Setting
 
 SCALES = 6
@@ -24,25 +15,30 @@ TRAINED = 0.5
 
 @dataclass(frozen=True)
 class DepthTheory:
-    """What is known of a deep perceptron before anything is trained."""
+    """What is known of deep perceptrons of one activation and width before they are trained."""
 
-    critical: float  # sigma_w², where χ_1 = 1; NaN where there is none
-    depth_scale: Callable[[float], float]  # ξ in layers, as a function of sigma_w²
+    activation: str
+    sigma_b2: float | None  # variance of biases; None: that of the weights
+    width: int
+
+    def depth(self, sigma_w2: float) -> float:
+        """Up to so many layers networks can be trained: SCALES times ξ."""
+        biases = sigma_w2 / self.width if self.sigma_b2 is None else self.sigma_b2
+        return SCALES * depth_scale(self.activation, sigma_w2, biases)
+
+    @property
+    def critical(self) -> float | None:
+        """The sigma_w² where χ_1 = 1; unknown where biases change with it."""
+        return None if self.sigma_b2 is None else critical_sigma_w2(self.activation, self.sigma_b2)
 
 
 def depth_theory(setting: Setting) -> DepthTheory | None:
     """Of the networks of `setting` at any depth; None where the theory does not speak of them."""
-    biases = setting.params["sweep"]["biases"]
-    if not (setting.sizes and setting.fan_in_scale) or biases == "sigma":
+    if not (setting.sizes and setting.fan_in_scale):
         return None
-    sigma_b2 = 0.0 if biases == "zero" else float(biases) ** 2
-    if setting.activation == "tanh" and sigma_b2:
-        return DepthTheory(
-            critical_sigma_w2(sigma_b2), lambda sigma_w2: depth_scale(sigma_w2, sigma_b2)
-        )
-    if setting.activation == "relu" and not sigma_b2:
-        return DepthTheory(RELU_CRITICAL_SIGMA_W2, relu_depth_scale)
-    return None
+    biases = setting.deviation_of_biases
+    variance = None if biases is None else biases**2
+    return DepthTheory(setting.activation, variance, setting.sizes[1])
 
 
 def theories(grid: Grid) -> list[DepthTheory | None]:
@@ -57,8 +53,7 @@ def foretold(panel: Panel, theory: DepthTheory) -> str:
     counts = {True: [0, 0], False: [0, 0]}  # shallower than 6 ξ: trained, all
     for depth, row in zip(panel.numbers, panel.rows, strict=True):
         for point in row.points:
-            scale = theory.depth_scale(point.sigma**2)
-            of_side = counts[scale == inf or depth < SCALES * scale]
+            of_side = counts[depth < theory.depth(point.sigma**2)]
             of_side[0] += sum(accuracy >= TRAINED for accuracy in point.accuracies)
             of_side[1] += point.n
     told = [
@@ -70,8 +65,3 @@ def foretold(panel: Panel, theory: DepthTheory) -> str:
         if networks
     ]
     return f"{panel.title}: {' and '.join(told)} reach {100 * TRAINED:g} %."
-
-
-def depth_curve(theory: DepthTheory, sigma_w2s: np.ndarray) -> list[float]:
-    """6 ξ for each sigma_w²."""
-    return [SCALES * theory.depth_scale(float(sigma_w2)) for sigma_w2 in sigma_w2s]

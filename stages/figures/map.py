@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stages.analysis.captions import map_caption
 from stages.analysis.findings import Results
 from stages.analysis.grid import Grid, Panel, find_grid, spoken, wide
-from stages.analysis.trainability import SCALES, DepthTheory, depth_curve, theories
+from stages.analysis.trainability import SCALES, DepthTheory, theories
 from stages.analysis.wording import sigma_axis
 from stages.figures.style import (
     GREY,
@@ -119,10 +119,11 @@ def _draw_theory(axes: Axes, theory: DepthTheory) -> None:
     """Draw 6 ξ over the cells, whose x is sigma_w² or its root."""
     x, y, linear = axes.get_xlim(), axes.get_ylim(), axes.get_xscale() == "linear"
     places = np.linspace(*x, 400) if linear else np.geomspace(*x, 400)
-    depths = depth_curve(theory, places if linear else places**2)
+    depths = [theory.depth(float(place if linear else place**2)) for place in places]
     axes.plot(places, depths, color=VERMILION, linewidth=2, label=f"{SCALES} ξ")
-    critical = theory.critical if linear else theory.critical**0.5
-    axes.axvline(critical, color=VERMILION, linestyle=":", label="χ₁ = 1")
+    if theory.critical is not None:
+        critical = theory.critical if linear else theory.critical**0.5
+        axes.axvline(critical, color=VERMILION, linestyle=":", label="χ₁ = 1")
     axes.set_xlim(x)
     axes.set_ylim(y)
 

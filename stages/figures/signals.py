@@ -136,10 +136,11 @@ def _predictions(axes: Axes, theory: Table, looks: _Layers, column: str) -> None
 
 def _references(axes: Axes, looks: _Layers) -> None:
     """Mark Glorot's and He's σ of each layer at the foot of the axes."""
-    for number, layer in enumerate(looks.setting.layers, start=1):
-        for deviation, marker in ((layer.glorot, "|"), (layer.he, "x")):
+    setting = looks.setting
+    for number, layer in enumerate(setting.layers, start=1):
+        for sigma, marker in ((setting.glorot(layer), "|"), (setting.he(layer), "x")):
             axes.plot(
-                looks.setting.sigma_of(layer, deviation),
+                sigma,
                 0.03,
                 marker,
                 color=looks.style(number)[0],

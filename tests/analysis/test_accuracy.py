@@ -1,53 +1,42 @@
 """The answers of a sweep, for the usual and the unusual cases."""
 
 from collections.abc import Sequence
-from math import nan
 
 import pytest
 
-from stages.analysis.accuracy import accuracy_points, has_learned, summarize
-from stages.core.records import EpochRecord, Record
-from stages.core.starts import NORMAL
-from stages.core.trial import Provenance
+from stages.analysis.accuracy import Point, accuracy_points, has_learned, summarize
+from stages.analysis.holdout import Holdout
+from stages.core.records import Record
+from tests.models import MNIST, record
+
+HOLDOUT = Holdout(MNIST.test_images, MNIST.chance)
 
 
-def record(
-    sigma: float,
-    accuracies: Sequence[float],
-    replicate: int = 0,
-    diverged: bool = False,
-    untrained: float = 0.1,
-) -> Record:
-    loss = nan if diverged else 0.1
-    history = [
-        EpochRecord(epoch, loss, accuracy / 2, loss, accuracy)
-        for epoch, accuracy in enumerate(accuracies, 1)
-    ]
-    provenance = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
-    return Record(NORMAL, sigma, replicate, diverged, 1.0, history, provenance, [], untrained)
+def points_of(records: Sequence[Record], final_epochs: int) -> list[Point]:
+    return accuracy_points(records, final_epochs, HOLDOUT)
 
 
 def summary_of(accuracy: dict[float, float]) -> dict[str, float | int]:
     records = [record(sigma, [value]) for sigma, value in accuracy.items()]
-    return summarize(accuracy_points(records, 3), records, 3)
+    return summarize(points_of(records, 3), records, 3)
 
 
 def test_final_accuracy_is_the_mean_of_the_last_epochs() -> None:
-    [point] = accuracy_points([record(0.1, [0.2, 0.6, 0.7, 0.8])], 3)
+    [point] = points_of([record(0.1, [0.2, 0.6, 0.7, 0.8], gap=-0.1)], 3)
     assert point.test_accuracy == pytest.approx(0.7)
-    assert point.train_accuracy == pytest.approx(0.35)
+    assert point.train_accuracy == pytest.approx(0.6)
     assert point.first_epoch_test_accuracy == 0.2
     assert point.standard_error is None
 
 
 def test_fewer_epochs_than_final_ones_are_all_averaged() -> None:
-    [point] = accuracy_points([record(0.1, [0.2, 0.6])], 3)
+    [point] = points_of([record(0.1, [0.2, 0.6])], 3)
     assert point.test_accuracy == pytest.approx(0.4)
 
 
 def test_replicates_are_averaged_with_their_standard_error() -> None:
     records = [record(0.1, [a], r) for r, a in enumerate([0.90, 0.92, 0.97])]
-    [point] = accuracy_points(records, 1)
+    [point] = points_of(records, 1)
     assert point.test_accuracy == pytest.approx(0.93)
     # Deviations -0.03, -0.01, 0.04: variance 0.0026 / 2, over 3 replicates.
     assert point.standard_error == pytest.approx((0.0026 / 2 / 3) ** 0.5)
@@ -82,7 +71,7 @@ def test_chance_and_divergence_are_counted_by_trial() -> None:
         record(1.0, [0.13]),
         record(10.0, [0.0980], diverged=True),
     ]
-    summary = summarize(accuracy_points(records, 1), records, 1)
+    summary = summarize(points_of(records, 1), records, 1)
     assert summary["trials"] == 4
     assert summary["trials_at_chance"] == 3
     assert summary["trials_diverged"] == 1
@@ -104,14 +93,14 @@ def test_a_network_has_learned_if_it_beats_both_chance_and_its_own_start(
 ) -> None:
     # Two standard errors of the difference of 14 % and 15 % of 10,000 images are 1.0 points.
     records = [record(0.1, [final], untrained=untrained)]
-    [point] = accuracy_points(records, 1)
+    [point] = points_of(records, 1)
     assert point.untrained_test_accuracy == untrained
     assert has_learned(point) == learns
     assert summarize([point], records, 1)["trials_at_chance"] == (not learns)
 
 
 def test_sigmas_have_as_many_digits_as_tell_them_apart() -> None:
-    usual = accuracy_points([record(10**-1.5, [0.9]), record(1.0, [0.9])], 1)
+    usual = points_of([record(10**-1.5, [0.9]), record(1.0, [0.9])], 1)
     assert [point.label for point in usual] == ["0.0316", "1"]
-    close = accuracy_points([record(s, [0.9]) for s in (0.05, 0.0500001, 0.051)], 1)
+    close = points_of([record(s, [0.9]) for s in (0.05, 0.0500001, 0.051)], 1)
     assert [point.label for point in close] == ["0.05", "0.0500001", "0.051"]

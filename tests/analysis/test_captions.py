@@ -7,6 +7,7 @@ import pytest
 
 from stages.analysis.captions import changed, outgrown, silent_units, spread, widened
 from stages.analysis.tables import Table
+from tests.models import setting_of
 
 
 def table(column: str, values: list[list[float]], epoch: float = 0) -> Table:
@@ -45,7 +46,7 @@ def test_spread_counts_what_no_axis_shows(values: list[list[float]], said: str) 
     ],
 )
 def test_silent_units_are_those_of_hidden_layers(values: list[list[float]], said: str) -> None:
-    assert silent_units(table("dead_units", values), 0) == said
+    assert silent_units(table("dead_units", values), setting_of(), 0) == said
 
 
 @pytest.mark.parametrize(
@@ -64,10 +65,10 @@ def test_movement_is_placed(values: list[list[float]], said: str) -> None:
 
 
 def test_the_most_and_the_least_changed_are_named() -> None:
-    told = changed(table("distance", [[0.5, 0.1], [nan, 0.02]]))
+    told = changed(table("distance", [[0.5, 0.1], [nan, 0.02]]), setting_of())
     assert told == "0.02 (layer 2, σ = 0.1) to 0.5 (layer 1, σ = 0.01)."
-    assert changed(table("distance", [[0.0, 0.0]])) == "0 throughout."
-    assert changed(table("distance", [[nan]])) == "All overflowed."
+    assert changed(table("distance", [[0.0, 0.0]]), setting_of()) == "0 throughout."
+    assert changed(table("distance", [[nan]]), setting_of()) == "All overflowed."
 
 
 def test_the_spread_of_weights_is_told_at_both_ends() -> None:

@@ -16,7 +16,7 @@ from stages.analysis.evidence import (
 from stages.analysis.findings import Results
 from stages.analysis.noise import difference_error, judge
 from stages.analysis.tables import Table
-from tests.analysis.test_findings import record, results_of
+from tests.models import record, results_of, setting_of
 
 ORTHOGONAL = Baseline("orthogonal", 0.1, 0.1, 0.1, 0.1, 2, 2, 1.0, 0.0, 0.001, (0.1,))
 LEARNED, BEST, CHANCE = 0.9, 0.97, 0.1135
@@ -139,6 +139,6 @@ def test_theory_is_told_for_any_number_of_layers(errors: list[float | None], sai
 
 
 def test_replicates_that_agree_by_chance_leave_a_doubt() -> None:
-    error = difference_error((0.97, 0.96), (0.9695, 0.9595))
+    error = difference_error((0.97, 0.96), (0.9695, 0.9595), setting_of().holdout)
     assert error >= 1e-4
     assert judge(0.0005, error, n=2) == "within noise"

@@ -1,54 +1,14 @@
 """The sentences of the report, for the usual and the unusual cases."""
 
 from collections.abc import Mapping, Sequence
-from math import gamma, nan
+from math import gamma
 
 import numpy as np
 import pytest
 
-from stages.analysis.accuracy import accuracy_points, summarize
-from stages.analysis.findings import Results, findings, headline, rescued, uncertainty
+from stages.analysis.findings import Results, findings, headline, uncertainty
 from stages.analysis.noise import PAIRED_STUDENT, paired_factor
-from stages.core.dataset import CHANCE_ACCURACY
-from stages.core.records import EpochRecord, Record
-from stages.core.starts import NORMAL
-from stages.core.trial import Provenance
-from tests.conftest import probes_of
-
-PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "da7a", "5eed")
-
-
-def record(
-    sigma: float,
-    accuracies: Sequence[float],
-    replicate: int = 0,
-    diverged: bool = False,
-    gap: float = 0.01,
-    initializer: str = NORMAL,
-    untrained: float = 0.1,
-) -> Record:
-    """A trial by its test accuracy after each epoch; training accuracy is higher by `gap`."""
-    loss = nan if diverged else 0.1
-    history = [
-        EpochRecord(epoch, loss, accuracy + gap, loss, accuracy)
-        for epoch, accuracy in enumerate(accuracies, 1)
-    ]
-    probes = probes_of(sigma, len(accuracies))
-    return Record(
-        initializer, sigma, replicate, diverged, 1.0, history, PROVENANCE, probes, untrained
-    )
-
-
-def results_of(records: Sequence[Record]) -> Results:
-    points = accuracy_points(records, 1)
-    courses = {
-        point.sigma: np.mean(
-            [[e.test_accuracy for e in r.history] for r in records if r.sigma == point.sigma],
-            axis=0,
-        ).tolist()
-        for point in points
-    }
-    return Results(points, summarize(points, records, 1), courses)
+from tests.models import MNIST, record, results_of
 
 
 def sweep(finals: Mapping[float, float]) -> Results:
@@ -238,7 +198,7 @@ def test_one_sigma_is_compared_with_nothing() -> None:
 
 
 def test_where_all_is_chance_there_is_no_best() -> None:
-    results = sweep(dict.fromkeys((0.0001, 0.01, 10.0), CHANCE_ACCURACY))
+    results = sweep(dict.fromkeys((0.0001, 0.01, 10.0), MNIST.chance))
     assert headline(results) == (
         "No network learned at any σ: each ended at chance (12.30 % or less) or no better than "
         "before training."
@@ -246,7 +206,7 @@ def test_where_all_is_chance_there_is_no_best() -> None:
     assert topics(results) == ["Failures", "Textbook"]
     assert "Each of the 3 networks failed to learn" in finding(results, "Failures")
     assert "but none learned there: σ alone does not explain that." in finding(results, "Textbook")
-    outside = sweep(dict.fromkeys((0.0001, 10.0), CHANCE_ACCURACY))
+    outside = sweep(dict.fromkeys((0.0001, 10.0), MNIST.chance))
     assert "and σ = 1; here are only others." in finding(outside, "Textbook")
 
 
@@ -255,7 +215,7 @@ def test_networks_that_stay_as_random_as_they_began_have_not_learned() -> None:
     assert headline(results).startswith("No network learned at any σ")
     assert topics(results) == ["Failures", "Textbook"]
     assert "13.99" not in " ".join(findings(results))
-    assert rescued(results.points, 0.14) == []
+    assert results.setting.textbook.rescued(results.points, 0.14) == []
     lone = results_of([record(10.0, [0.14], untrained=0.14)])
     assert headline(lone).startswith("The network did not learn: it ended at chance")
 
@@ -299,7 +259,7 @@ def test_all_diverged_is_said_and_so_is_a_best_among_them() -> None:
 
 def test_failures_are_counted_and_placed() -> None:
     records = [
-        record(0.0001, [CHANCE_ACCURACY]),
+        record(0.0001, [MNIST.chance]),
         record(0.01, [0.9]),
         record(0.1, [0.97]),
         record(1.0, [0.098], diverged=True),

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from stages.analysis.accuracy import accuracy_points
 from stages.analysis.baselines import baselines
 from stages.analysis.mechanism import ks_distance, layer_changes, scaled_distribution
-from tests.analysis.test_findings import record
+from tests.models import record, setting_of
 
 
 def test_ks_distance_of_shifted_steps() -> None:
@@ -30,13 +31,15 @@ def test_ks_distance_of_two_scales_of_a_normal() -> None:
 def test_scaled_distributions_count_every_weight_of_every_layer() -> None:
     before = [np.full((3, 4), 0.5, np.float32), np.full((2, 3), -0.5, np.float32)]
     after = [matrix * 1e9 for matrix in before]
-    rows = list(scaled_distribution(before, after, sigma=0.5))
+    rows = list(scaled_distribution(before, after, [0.5, 0.5]))
     assert [row["layer"] for row in rows] == [0] * 4 + [1] * 2 + [2] * 2
     for layer, weights in ((0, 18), (1, 12), (2, 6)):
         mine = [row for row in rows if row["layer"] == layer]
         assert sum(row["before"] for row in mine) == sum(row["after"] for row in mine) == weights
     [bin_of_one] = [row for row in rows if row["layer"] == 1 and row["before"]]
     assert bin_of_one["bin_center"] == pytest.approx(1, abs=0.2)
+    unlike = list(scaled_distribution(before, before, [0.5, 0.05]))  # layers of two scales
+    assert unlike[-1]["bin_center"] == pytest.approx(-10, rel=0.2)
     assert rows[5] == {
         "layer": 1,
         "bin_center": pytest.approx(1e9, rel=0.2),
@@ -52,7 +55,8 @@ def test_a_baseline_is_compared_by_paired_differences() -> None:
         record(math.nan, [0.91 + n + 0.001 * replicate], replicate, initializer="orthogonal")
         for replicate, n in enumerate(noise)
     ]
-    [baseline] = baselines([*sigmas, *named], 0.1, 1, {"orthogonal": (0.04, 0.09)})
+    [best] = accuracy_points(sigmas, 1, setting_of().holdout)
+    [baseline] = baselines([*sigmas, *named], best, 1, {"orthogonal": (0.04, 0.09)})
     assert baseline.difference == pytest.approx(0.011)
     assert baseline.difference_error == pytest.approx(0.001 / math.sqrt(3))
     assert baseline.n == 3
