@@ -10,7 +10,11 @@ import torch
 from stages.engine.rehearsal import rehearse
 from tests.conftest import REPOSITORY
 
-REHEARSE = "import torch; from stages.engine.rehearsal import rehearse; print(rehearse(torch.device('cpu')))"
+REHEARSE = """
+import torch
+from stages.engine.rehearsal import rehearse
+print(rehearse(torch.device("cpu")))
+"""
 
 
 @pytest.mark.skipif(
