@@ -59,6 +59,7 @@ def small_data(classes: int = 10, images: int = 300, chance: float | None = None
     def split(n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         labels = (np.arange(n) % classes).astype(np.uint8)
         if chance is not None:
+            labels %= classes - 1
             labels[: round(chance * n)] = classes - 1
         return rng.integers(0, 256, (n, 12), dtype=np.uint8), labels
 

@@ -143,7 +143,7 @@ def _name(axes: Axes, results: Sequence[Results], looks: Sequence[Look], gap: fl
         ),
         key=lambda end: end[0].test_accuracy,
     )
-    ends = list(even_choice(ends, int(1 / gap)))
+    ends = list(even_choice(ends, int(1 / gap) - 1))
     top = axes.get_ylim()[1]
     places = spread_out([100 * point.test_accuracy / top for point, *_ in ends], gap)
     for (point, name, colour), place in zip(ends, places, strict=True):
@@ -160,11 +160,11 @@ def _name(axes: Axes, results: Sequence[Results], looks: Sequence[Look], gap: fl
 
 
 def spread_out(places: Sequence[float], gap: float) -> list[float]:
-    """Rising `places` within 0 to 1, moved so that neighbours are `gap` apart; they have to fit."""
+    """Rising `places` from 0 to 1, moved until neighbours are `gap` apart, and the last from 1."""
     moved: list[float] = []
     for place in places:
         moved.append(max(place, moved[-1] + gap) if moved else place)
-    ceiling = 1.0
+    ceiling = 1 - gap
     for number in reversed(range(len(moved))):
         moved[number] = min(moved[number], ceiling)
         ceiling = moved[number] - gap
