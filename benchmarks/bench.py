@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from benchmarks.modules import measure_modules, module_table
 from benchmarks.picture import picture
 from benchmarks.report import build
 from benchmarks.rounds import measure
@@ -23,9 +24,12 @@ def run(plan: Plan) -> None:
     images = len(read_dataset(RAW).train_labels)
     report = build(plan, measure(plan, RAW), images)
     print(f"\n{table(report)}")
+    modules = measure_modules(RAW, plan.rounds, int(report.machine["cores"]))
+    print(f"\n{module_table(modules)}")
     METRICS.mkdir(exist_ok=True)
     PLOTS.mkdir(exist_ok=True)
-    text = json.dumps(report.as_json(), indent=1, allow_nan=False)
+    content = {**report.as_json(), "modules": [row.as_json() for row in modules]}
+    text = json.dumps(content, indent=1, allow_nan=False)
     (METRICS / "benchmark.json").write_text(text + "\n")
     with house_style():
         save(picture(report), PLOTS / "benchmark.png")

@@ -44,7 +44,8 @@ def machine() -> dict[str, str | int]:
     """What the numbers depend on; `jax` only where it is installed."""
     import torch
 
-    from stages.engine.device import available_cores, device_model
+    from stages.engine.cores import available_cores
+    from stages.engine.device import device_model
 
     facts: dict[str, str | int] = {
         "cpu": device_model(torch.device("cpu")),

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.module import initial_values
 from benchmarks.work import Outcome
-from stages.core.dataset import MEAN, STD, Dataset
-from stages.core.initializers import initial_parameters
+from stages.core.dataset import Dataset
 from stages.core.seeding import batch_order
 from stages.core.trial import Trial
 
@@ -56,7 +56,7 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
 def _compile(trial: Trial, *example: Any) -> Any:
     """The program of one epoch with its evaluation, compiled for arguments like `example`."""
     batch_size, learning_rate = trial.batch_size, trial.learning_rate
-    layers = len(trial.sizes) - 1
+    layers = len(trial.network.layers)
 
     def logits(parameters: Any, inputs: Any) -> Any:
         for i in range(1, layers + 1):
@@ -102,7 +102,7 @@ def _adam(state: _State, gradients: Any, learning_rate: float) -> _State:
 
 
 def _initial_state(trials: Sequence[Trial]) -> _State:
-    initial = [initial_parameters(trial) for trial in trials]
+    initial = [initial_values(trial) for trial in trials]
     parameters = {name: np.stack([p[name].numpy() for p in initial]) for name in initial[0]}
     exp_avg, exp_avg_sq = (
         {name: np.zeros_like(stack) for name, stack in parameters.items()} for _ in range(2)
@@ -117,8 +117,8 @@ def _arrays(dataset: Dataset) -> dict[str, Any]:
     def inputs(images: NDArray[np.uint8]) -> Any:
         normalised = images.astype(np.float32)
         normalised /= 255
-        normalised -= MEAN
-        normalised /= STD
+        normalised -= dataset.mean
+        normalised /= dataset.std
         return jnp.asarray(normalised)
 
     return {

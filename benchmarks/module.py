@@ -8,8 +8,9 @@ import torch
 import torch._dynamo  # the first optimiser would import it; imports count for no way
 from torch import Tensor, nn
 
-from stages.core.dataset import MEAN, STD, Dataset
+from stages.core.dataset import Dataset
 from stages.core.initializers import initial_parameters
+from stages.core.networks import Perceptron
 from stages.core.trial import Trial
 
 
@@ -25,9 +26,15 @@ def perceptron(sizes: tuple[int, ...]) -> nn.Sequential:
 
 def initial_network(trial: Trial) -> nn.Sequential:
     """The network of a trial before its first step, with the noise that our trainer uses too."""
-    network = perceptron(trial.sizes)
-    network.load_state_dict(initial_parameters(trial))
+    assert isinstance(trial.network, Perceptron)
+    network = perceptron(trial.network.sizes)
+    network.load_state_dict(initial_values(trial))
     return network
+
+
+def initial_values(trial: Trial) -> dict[str, Tensor]:
+    """The parameters of a trial with a sigma, whose start reads no images."""
+    return initial_parameters(trial, images=lambda: torch.empty(0))
 
 
 class Tensors(NamedTuple):
@@ -43,7 +50,7 @@ def as_tensors(dataset: Dataset) -> Tensors:
     """Normalise all images at once."""
 
     def inputs(images: Tensor) -> Tensor:
-        return images.float().div_(255).sub_(MEAN).div_(STD)
+        return images.float().div_(255).sub_(dataset.mean).div_(dataset.std)
 
     return Tensors(
         inputs(torch.from_numpy(dataset.train_images)),

@@ -13,7 +13,7 @@ from torchvision.datasets import MNIST  # type: ignore[import-untyped]
 
 from benchmarks.module import initial_network
 from benchmarks.work import Outcome
-from stages.core.dataset import IMAGE_SHAPE, MEAN, STD, Dataset
+from stages.core.dataset import Dataset
 from stages.core.trial import Trial
 
 NUM_WORKERS = 0
@@ -29,14 +29,19 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
 
 def _train_one(trial: Trial, dataset: Dataset) -> float:
     torch.manual_seed(trial.seed)
-    train_set = _mnist(dataset.train_images, dataset.train_labels)
-    test_set = _mnist(dataset.test_images, dataset.test_labels)
+    return learn(nn.Sequential(nn.Flatten(), initial_network(trial)), trial, dataset)
+
+
+def learn(network: nn.Module, trial: Trial, dataset: Dataset) -> float:
+    """Train a network on images (B, 1, 28, 28) in the manner of notebooks; its test accuracy."""
+    train_set = _mnist(dataset, dataset.train_images, dataset.train_labels)
+    test_set = _mnist(dataset, dataset.test_images, dataset.test_labels)
     train_loader = DataLoader(train_set, trial.batch_size, shuffle=True, num_workers=NUM_WORKERS)
     test_loader = DataLoader(test_set, _EVALUATION_BATCH, num_workers=NUM_WORKERS)
-    network = nn.Sequential(nn.Flatten(), initial_network(trial))
     optimizer = torch.optim.Adam(network.parameters(), lr=trial.learning_rate)
     accuracy = 0.0
     for _ in range(trial.epochs):
+        network.train()
         running_loss = 0.0
         for images, labels in train_loader:
             optimizer.zero_grad()
@@ -49,6 +54,7 @@ def _train_one(trial: Trial, dataset: Dataset) -> float:
 
 
 def _evaluate(network: nn.Module, loader: DataLoader[Any]) -> float:
+    network.eval()
     correct = total = 0
     with torch.no_grad():
         for images, labels in loader:
@@ -57,13 +63,13 @@ def _evaluate(network: nn.Module, loader: DataLoader[Any]) -> float:
     return correct / total
 
 
-def _mnist(images: Any, labels: Any) -> Any:
+def _mnist(dataset: Dataset, images: Any, labels: Any) -> Any:
     """torchvision's MNIST with its transforms, given our arrays in place of its own files."""
     mnist = MNIST.__new__(MNIST)
-    mnist.data = torch.from_numpy(images).view(-1, *IMAGE_SHAPE)
+    mnist.data = torch.from_numpy(images).view(-1, *dataset.image_shape)
     mnist.targets = torch.from_numpy(labels).long()
     mnist.transform = transforms.Compose(
-        [transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))]
+        [transforms.ToTensor(), transforms.Normalize((dataset.mean,), (dataset.std,))]
     )
     mnist.target_transform = None
     return mnist

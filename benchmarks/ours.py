@@ -4,6 +4,7 @@ import heapq
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.work import Outcome
@@ -12,10 +13,10 @@ from stages.core.dataset import Dataset
 from stages.core.params import Runtime
 from stages.core.records import RECORD, Record, parse_record
 from stages.core.trial import Trial
-from stages.engine.device import available_cores
+from stages.engine.cores import available_cores
 from stages.engine.executors import open_pool
 from stages.engine.forkserver import context, warm_up
-from stages.engine.plan import LARGEST_GROUP, plan_groups
+from stages.engine.plan import largest_group, plan_groups
 from stages.engine.sweep import train_trials
 
 
@@ -26,12 +27,13 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
     and normalise the images; results are stored.
     """
     _wait_for_imports()
-    runtime = Runtime(device="cpu", workers=available_cores(), executor="local", scheduler=None)
+    runtime = Runtime(device="cpu", workers=available_cores())
+    trials = [replace(trial, data=dataset.digest) for trial in trials]
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        with open_pool(runtime, dataset) as pool:
-            cache = TrialCache(Path(folder), pool.provenance)
-            train_trials(trials, cache, pool)
+        with open_pool(runtime, {"mnist": dataset}) as pool:
+            cache = TrialCache(Path(folder), pool.machine.provenance_of)
+            train_trials(dict.fromkeys(trials, True), cache, pool)
         seconds = time.perf_counter() - start
         records = {trial: _record(cache, trial) for trial in trials}
     accuracies = [record.history[-1].test_accuracy for record in records.values()]
@@ -55,7 +57,10 @@ def _record(cache: TrialCache, trial: Trial) -> Record:
 def _busiest(records: Mapping[Trial, Record]) -> float:
     """Seconds for which the busiest process trained; each takes a group when it is idle."""
     busy = [0.0] * available_cores()
-    for group in plan_groups(dict.fromkeys(records, 0), available_cores(), LARGEST_GROUP["cpu"]):
+    groups = plan_groups(
+        dict.fromkeys(records, 0), len(busy), lambda network: largest_group(network, "cpu")
+    )
+    for group in groups:
         seconds = sum(records[trial].train_seconds for trial in group.trials)
         heapq.heapreplace(busy, busy[0] + seconds)
     return max(busy)

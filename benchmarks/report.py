@@ -149,7 +149,7 @@ def _training(outcomes: Sequence[Outcome], divisor: float = 1) -> Spread:
 
 
 def _accuracies(plan: Plan, networks: int, outcome: Outcome) -> dict[str, float]:
-    sigmas = [f"{trial.sigma:.8g}" for trial in plan.work.trials(networks)]
+    sigmas = [f"{trial.start.sigma:.8g}" for trial in plan.work.trials(networks)]
     return dict(zip(sigmas, outcome.accuracies, strict=True))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
-from benchmarks.module import as_tensors, initial_network, perceptron
+from benchmarks.module import as_tensors, initial_network
 from benchmarks.work import Outcome
 from stages.core.dataset import Dataset
 from stages.core.seeding import batch_order
@@ -24,7 +24,7 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
     data = as_tensors(dataset)
     stacked, _ = stack_module_state([initial_network(trial) for trial in trials])
     parameters = {name: tensor.detach() for name, tensor in stacked.items()}  # (K, …)
-    network = perceptron(first.sizes).to("meta")
+    network = initial_network(first).to("meta")
 
     def logits(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
         return cast(Tensor, functional_call(network, parameters, (inputs,)))

@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from stages.core.starts import NORMAL
+from stages.core.networks import Perceptron
+from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial, canonical_sigma
 
 
@@ -42,13 +43,15 @@ class Work:
 
     def _trial(self, sigma: float) -> Trial:
         return Trial(
-            sizes=self.sizes,
-            initializer=NORMAL,
-            sigma=canonical_sigma(sigma),
+            network=Perceptron(self.sizes, "relu"),
+            data="",
+            start=Start(NORMAL, canonical_sigma(sigma)),
             optimizer="adam",
             learning_rate=1e-3,
+            adam_epsilon=1e-8,
             batch_size=self.batch_size,
             epochs=self.epochs,
+            extra_steps=0,
             seed=0,
             replicate=0,
         )

@@ -20,7 +20,7 @@ class LeNet(nn.Module):
         self.fc3 = nn.Linear(84, 10)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, 10) of images (B, 1, 28, 28)."""
+        """(B, 1, 28, 28) to logits (B, 10)."""
         maps = max_pool2d(relu(self.conv1(images)), 2)  # (B, 6, 14, 14)
         maps = max_pool2d(relu(self.conv2(maps)), 2)  # (B, 16, 5, 5)
         hidden = relu(self.fc1(maps.flatten(1)))

@@ -1,17 +1,17 @@
 """Two perceptrons whose layers are normalised before their ReLU.
 
-Look at signals.png with sweep.biases=zero, where gains start at 1: signals have the same size at
-every sigma, as BN((aW)x) = BN(Wx), but the gradient by aW is 1/a of that by W. With
-sweep.biases=sigma gains are N(0, sigma²) like all else, and signals grow with sigma again.
+Look at signals.png with sweep.biases=zero, where gains start at 1: as BN((aW)x) = BN(Wx), signals
+are the same at every sigma, but the gradient by aW is 1/a of that by W. With sweep.biases=sigma
+gains are N(0, sigma²) like all else, and signals grow with sigma again.
 """
-
-from collections.abc import Callable
 
 from torch import Tensor, nn
 
 
 class Normalised(nn.Module):
-    def __init__(self, normalisation: Callable[[int], nn.Module]) -> None:
+    """784-128-64-10."""
+
+    def __init__(self, normalisation: type[nn.Module]) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Flatten(),
@@ -21,7 +21,7 @@ class Normalised(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, 10) of images (B, 1, 28, 28)."""
+        """(B, 1, 28, 28) to logits (B, 10)."""
         return self.layers(images)
 
 

@@ -31,5 +31,5 @@ class Residual(nn.Module):
         self.last = nn.Linear(64, 10)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, 10) of images (B, 1, 28, 28)."""
+        """(B, 1, 28, 28) to logits (B, 10)."""
         return self.last(self.blocks(relu(self.first(images.flatten(1)))))

@@ -56,7 +56,8 @@ def main(folder: Path) -> None:
     sweeps = params.sweeps()
     began = time.monotonic()
     datasets = {name: read_dataset(RAW / name) for name in names_of_data(sweeps)}
-    with open_pool(params.runtime, datasets) as pool:
+    modules = {sweep.model.network for sweep in sweeps.values()} - {PERCEPTRON}
+    with open_pool(params.runtime, datasets, modules) as pool:
         facts = learn_facts(sweeps, datasets, pool)
         trials = {name: sweep_trials(sweep, facts) for name, sweep in sweeps.items()}
         wanted = {

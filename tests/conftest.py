@@ -148,7 +148,7 @@ def write_params(workspace: Path, **changes: Any) -> None:
 
 def doors() -> list[str]:
     """The modules that are run, not imported: those of this repository that call `enter`."""
-    files = [*REPOSITORY.glob("stages/*.py"), *REPOSITORY.glob("studies/*/*.py")]
+    files = REPOSITORY.glob("stages/*.py")
     return [
         ".".join(file.relative_to(REPOSITORY).with_suffix("").parts)
         for file in sorted(files)

@@ -76,9 +76,8 @@ def test_help_says_how_a_door_is_called(door: str, option: str) -> None:
     ("door", "arguments"),
     [
         *((door, ["--sigma", "1"]) for door in DOORS),
-        *((door, ["studies/sgd"]) for door in ("stages.plot", "stages.report")),
         *((door, ["studies/no"]) for door in ("stages.download", "stages.train")),
-        ("stages.train", ["studies/sgd", "studies/depth"]),
+        ("stages.train", ["studies/optimisers", "studies/depth"]),
     ],
 )
 def test_a_command_line_that_is_not_understood_is_one_line(door: str, arguments: list[str]) -> None:

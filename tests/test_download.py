@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import cast
@@ -19,16 +20,18 @@ import pytest
 import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
+from stages.core.dataset import Dataset, read_dataset
 from stages.core.published import PUBLISHED, Wheel, is_complete, verify
 from stages.core.sources import SourceError, unpack_wheel
 from stages.process.sums import SUMS
-from tests.conftest import HANGS_AFTER, REPOSITORY, write_params
+from tests.conftest import HANGS_AFTER, REPOSITORY, write_idx, write_params, write_raw
 
 MNIST = PUBLISHED["mnist"]
 FILES, WHEEL = MNIST.files, cast(Wheel, MNIST.wheel)
 RAW = Path("data/raw/mnist")
 SMALL = "t10k-labels-idx1-ubyte"
 LARGE = "train-images-idx3-ubyte"
+OWN = Path("data/raw/folder")
 DEAD_PROXY = "http://127.0.0.1:9"
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -41,11 +44,11 @@ def environment(**variables: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(REPOSITORY), **variables}
 
 
-def start_download(cwd: Path, **variables: str) -> subprocess.Popen[str]:
+def start_download(cwd: Path, *study: str, **variables: str) -> subprocess.Popen[str]:
     if not (cwd / "params.yaml").exists():
         write_params(cwd)
     return subprocess.Popen(
-        [sys.executable, "-m", "stages.download"],
+        [sys.executable, "-m", "stages.download", *study],
         cwd=cwd,
         env=environment(**variables),
         stdout=subprocess.PIPE,
@@ -417,7 +420,7 @@ def test_recovers_from_an_interruption(
         process.send_signal(stop)
         _, stderr = process.communicate(timeout=HANGS_AFTER)
         finished.set()
-    assert process.returncode == (130 if stop == signal.SIGINT else -stop)
+    assert process.returncode == (130 if stop == signal.SIGINT else -stop), stderr
     assert "Traceback" not in stderr
     assert raw_files(tmp_path) == []
 
@@ -454,3 +457,164 @@ def test_a_wheel_without_the_files_is_refused(tmp_path: Path) -> None:
     wheel = wheel_with(tmp_path / "w.whl", {"evil": b"evil"})
     with pytest.raises(SourceError, match="cannot be read from the wheel"):
         unpack_wheel(wheel, WHEEL.folder, FILES, tmp_path)
+
+
+def test_a_data_set_is_looked_for_under_its_own_name(
+    fashion_mnist_dir: Path, mnist_dir: Path, tmp_path: Path
+) -> None:
+    write_params(tmp_path, data={"name": "fashion_mnist"})
+    run = download(tmp_path, FASHION_MNIST_DIR=str(fashion_mnist_dir), MNIST_DIR="/nowhere")
+    assert run.returncode == 0, run.stderr
+    raw = tmp_path / "data" / "raw" / "fashion_mnist"
+    assert is_complete(raw, PUBLISHED["fashion_mnist"].files)
+    raw.rename(tmp_path / "data" / "raw" / "mnist")
+    write_params(tmp_path)
+    assert download(tmp_path, MNIST_DIR=str(mnist_dir)).returncode == 0
+    assert is_complete(tmp_path / RAW, FILES)
+
+
+def test_one_data_set_is_not_taken_for_another(
+    fashion_mnist_dir: Path, mnist_dir: Path, tmp_path: Path
+) -> None:
+    (line,) = error_lines(download(tmp_path, MNIST_DIR=str(fashion_mnist_dir)))
+    assert f"{LARGE}: SHA-256 c59f468a2f67… instead of ba891046e650…" in line
+    write_params(tmp_path, data={"name": "fashion_mnist"})
+    (line,) = error_lines(download(tmp_path, FASHION_MNIST_DIR=str(mnist_dir)))
+    assert f"{LARGE}: SHA-256 ba891046e650… instead of c59f468a2f67…" in line
+    assert not (tmp_path / "data" / "raw" / "fashion_mnist").exists()
+
+
+def test_takes_fashion_mnist_as_debian_installs_it(tmp_path: Path) -> None:
+    published = PUBLISHED["fashion_mnist"]
+    if not (published.installed and published.installed.is_dir()):
+        pytest.skip("Debian's package dataset-fashion-mnist is not installed here")
+    write_params(tmp_path, data={"name": "fashion_mnist"})
+    run = download(tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert f"four files verified, from {published.installed}" in run.stdout
+
+
+def test_what_was_downloaded_once_is_found_again_also_from_a_temporary_experiment(
+    mnist_dir: Path, tmp_path: Path
+) -> None:
+    checkout = tmp_path / "checkout"
+    copy = checkout / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"  # as DVC makes it
+    for repository in (checkout, copy):
+        (repository / ".git").mkdir(parents=True)
+    assert download(copy, MNIST_DIR=str(mnist_dir), DVC_ROOT=str(checkout)).returncode == 0
+    assert raw_files(checkout) == []
+    shutil.rmtree(copy / "data")
+    for folder in (checkout, copy):
+        run = download(folder, MNIST_DIR="/nowhere", DVC_ROOT=str(checkout))
+        assert run.returncode == 0, run.stderr
+        assert is_complete(folder / RAW, FILES)
+    kept = checkout / "data" / "cache" / "raw" / "mnist"
+    replace_file(kept / SMALL, b"not MNIST")
+    shutil.rmtree(copy / "data")
+    assert download(copy, MNIST_DIR=str(mnist_dir), DVC_ROOT=str(checkout)).returncode == 0
+    assert is_complete(kept, FILES)
+
+
+def download_own(cwd: Path, path: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    write_params(cwd, data={"name": "folder", "path": path})
+    return download(cwd, **variables)
+
+
+@pytest.fixture
+def own(small_dataset: Dataset) -> Dataset:
+    """Oblong images of ten classes."""
+    return replace(small_dataset, image_shape=(14, 56))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_copies_a_users_own_data(
+    own: Dataset, tmp_path: Path, layout: Callable[[str], str], gzipped: bool
+) -> None:
+    write_raw(tmp_path / "as made", own)
+    for name in FILES:
+        path = tmp_path / "source" / layout(name).replace("mnist", "raw").replace("MNIST", "raw")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = (tmp_path / "as made" / name).read_bytes()
+        path.write_bytes(gzip.compress(content) if gzipped else content)
+    run = download_own(tmp_path, "source")
+    assert run.returncode == 0, run.stderr
+    assert "200 and 50 images of 14 x 56 pixels, 10 classes, from data.path=source" in run.stdout
+    assert read_dataset(tmp_path / OWN).digest == own.digest
+
+
+@pytest.mark.parametrize("named", ["~/digits", "../elsewhere/digits", "sub/digits/"])
+def test_own_data_is_found_as_users_name_it(own: Dataset, tmp_path: Path, named: str) -> None:
+    places = {"~/digits": "home", "../elsewhere/digits": "elsewhere", "sub/digits/": "here/sub"}
+    write_raw(tmp_path / places[named] / "digits", own)
+    (tmp_path / "here").mkdir(exist_ok=True)
+    run = download_own(tmp_path / "here", named, HOME=str(tmp_path / "home"))
+    assert run.returncode == 0, run.stderr
+
+
+def test_own_data_is_copied_again_wherever_it_is_other_data_now(
+    own: Dataset, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    write_raw(tmp_path / "one", own)
+    write_raw(tmp_path / "two", small_dataset)
+    for path, expected in (("one", own), ("two", small_dataset), ("one", own)):
+        assert download_own(tmp_path, path).returncode == 0
+        assert read_dataset(tmp_path / OWN).digest == expected.digest
+    shutil.rmtree(tmp_path / "one")
+    write_raw(tmp_path / "one", small_dataset)
+    assert download_own(tmp_path, "one").returncode == 0
+    assert read_dataset(tmp_path / OWN).digest == small_dataset.digest
+
+
+def test_own_data_that_is_refused_leaves_what_was_copied_before(
+    own: Dataset, tmp_path: Path
+) -> None:
+    write_raw(tmp_path / "good", own)
+    assert download_own(tmp_path, "good").returncode == 0
+    write_raw(tmp_path / "bad", replace(own, test_labels=own.test_labels[1:]))
+    (line,) = error_lines(download_own(tmp_path, "bad"))
+    assert line == f"download: data.path=bad: {SMALL}: 49 labels for 50 images"
+    assert read_dataset(tmp_path / OWN).digest == own.digest
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_own_files_are_read_in_bounded_size(own: Dataset, tmp_path: Path, gzipped: bool) -> None:
+    write_raw(tmp_path / "source", own)
+    image = tmp_path / "source" / LARGE
+    header = image.read_bytes()[:16]
+    if gzipped:
+        with gzip.open(image, "wb", compresslevel=1) as stream:
+            stream.write(header)
+            for _ in range(40):
+                stream.write(bytes(1 << 20))
+    else:
+        os.truncate(image, 1 << 40)
+    (line,) = error_lines(download_own(tmp_path, "source"))
+    assert f"data.path=source: {LARGE}" in line
+    assert ("bytes of data for the shape" if gzipped else "too large, ") in line
+
+
+def test_an_own_folder_that_is_not_there_or_lacks_a_file_is_one_line(
+    own: Dataset, tmp_path: Path
+) -> None:
+    (line,) = error_lines(download_own(tmp_path, "nowhere"))
+    assert line == f"download: data.path=nowhere: no such folder: {tmp_path}/nowhere"
+    write_raw(tmp_path / "source", own)
+    (tmp_path / "source" / SMALL).unlink()
+    (line,) = error_lines(download_own(tmp_path, "source"))
+    assert line.endswith(f"no {SMALL}, plain or .gz, in {tmp_path}/source, nor in raw there")
+    write_idx(tmp_path / "source" / SMALL, own.test_images)
+    (line,) = error_lines(download_own(tmp_path, "source"))
+    assert line.endswith(f"{SMALL}: not an IDX file of unsigned bytes of rank 1")
+
+
+def test_a_study_brings_its_data_into_the_data_of_the_checkout(
+    own: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "study").mkdir()
+    write_params(tmp_path / "study", data={"name": "folder", "path": "source"})
+    write_raw(tmp_path / "source", own)
+    run = start_download(tmp_path, "study")
+    assert run.wait(HANGS_AFTER) == 0
+    assert read_dataset(tmp_path / OWN).digest == own.digest
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["params.yaml"]

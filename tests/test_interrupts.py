@@ -24,23 +24,18 @@ from tests.conftest import (
     write_data,
     write_params,
 )
-from tests.studies.test_depth import run_door
 
 AT_A_TIME = 2
 PIPELINE = [f"stages.{stage}" for stage in ("download", "train", "aggregate", "plot", "report")]
 TO_DO = {
     "stages.download": "data/raw",
     "stages.train": "data/cache",
-    "studies.depth.train": "data/cache",
 }
-ON_INTERRUPT = {
-    "stages.train": "interrupted; finished trials are kept, the next run goes on",
-    "studies.depth.train": "interrupted; finished depths are kept, the next run goes on",
-}
+ON_INTERRUPT = {"stages.train": "interrupted; finished trials are kept, the next run goes on"}
 BEFORE_THE_DOOR = re.compile(
     r"(Fatal Python error: init_|Could not import runpy module"
     r'|Traceback \(most recent call last\):\n  File "<frozen (runpy|site)>")'
-    r"(?!.*(stages|studies)).*KeyboardInterrupt",
+    r"(?!.*stages).*KeyboardInterrupt",
     re.DOTALL,
 )
 """What Python itself says that is interrupted while it starts, or looks for the module to run."""
@@ -69,16 +64,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -
     """A checkout in small, committed, in which each stage has run."""
     folder = write_data(tmp_path_factory.mktemp("finished"), small_dataset)
     write_params(folder)
-    for sources in ("stages", "studies"):
-        left_out = shutil.ignore_patterns("__py*", "data")
-        shutil.copytree(REPOSITORY / sources, folder / sources, ignore=left_out)
+    left_out = shutil.ignore_patterns("__py*")
+    shutil.copytree(REPOSITORY / "stages", folder / "stages", ignore=left_out)
     shutil.copy(REPOSITORY / "dvc.yaml", folder)
     for stage in ("check", "train", "aggregate", "plot", "report"):
         run_stage(folder, stage)
-    assert run_door(folder, "train").returncode == 0
     (folder / ".dvc").mkdir()
     shutil.copy(REPOSITORY / ".dvc" / "config", folder / ".dvc")
-    (folder / ".gitignore").write_text("/data\n/stages\n/studies\n")
+    (folder / ".gitignore").write_text("/data\n/stages\n")
     author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
     for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "finished"]):
         subprocess.run(["git", *command], cwd=folder, check=True)

@@ -1,31 +1,35 @@
 """The scale of activations and gradients at initialisation, predicted layer by layer.
 
-The network is a perceptron with ReLU whose weights and biases are all drawn from N(0, σ²). As its
-layers get wider, its pre-activations become Gaussian, independent from unit to unit, with a
-covariance from image to image that follows from the layer below (Lee et al. 2018,
+The network is a perceptron whose weights are drawn from N(0, v_l) in layer l, and biases from
+N(0, c_l). As its layers get wider, its pre-activations become Gaussian, independent from unit to
+unit, with a covariance from image to image that follows from the layer below (Lee et al. 2018,
 arXiv 1711.00165). Gradients follow on the way back, if the weights they pass count as drawn anew
 (gradient independence; Schoenholz et al. 2017, arXiv 1611.01232).
 
-For one image that is the recursion of variances of He et al. 2015 (arXiv 1502.01852, section 2.2).
-The gradient of a mean over images needs all pairs of them, since their gradients partly cancel;
-pairs follow the arc-cosine kernels of Cho & Saul 2009 ("Kernel methods for deep learning").
+For one image and ReLU that is the recursion of variances of He et al. 2015 (arXiv 1502.01852,
+section 2.2). The gradient of a mean over images needs all pairs of them, since their gradients
+partly cancel; `expectations` knows what an activation makes of a pair.
 
 Symbols: B images, b and b' two of them; n_l units in layer l, n_0 inputs; h^l the output of layer
-l, h^0 = x; q^l_bb' = E[z_b z_b'] the covariance of a pre-activation z of layer l; t its angle,
-cos t = q_bb' / sqrt(q_bb q_b'b'); delta^l the gradient of an image's loss with respect to z^l.
+l, h^0 = x; q^l_bb' = E[z_b z_b'] the covariance of a pre-activation z of layer l; delta^l the
+gradient of an image's loss with respect to z^l.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf, log10, nan, pi, sqrt
-from typing import Any, Final, NamedTuple
+from math import inf, log10, nan, sqrt
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.analysis.expectations import Expectations, expectations
+from stages.core.activations import ACTIVATIONS
+
 Matrix = NDArray[np.float64]
 Draws = NDArray[np.float32]
+Scale = Literal["sigma", "fan_in"]
 
 DRAWS: Final = 100
 """Draws of all logits in the only expectation without a closed form.
@@ -45,11 +49,15 @@ _SATURATED: Final = 1e30
 """Logits of this size make every softmax 0 or 1; larger ones would overflow 32-bit floats."""
 
 
+_BLOCK: Final = 4096
+"""Pairs of images of which expectations are taken at a time; what they need stays in a cache."""
+
+
 @dataclass(frozen=True)
 class LayerScale:
     """The predicted scale of one layer."""
 
-    activation_rms: float  # root mean square over images and units, after ReLU; the last: logits
+    activation_rms: float  # root mean square over images and units, of its output; the last: logits
     gradient_norm: float  # Frobenius norm of the mean cross-entropy's gradient for the weights
 
 
@@ -72,32 +80,52 @@ def predict_scales(
     labels: NDArray[np.integer[Any]],
     sizes: Sequence[int],
     sigmas: Sequence[float],
+    *,
+    activation: str = "relu",
+    scale: Scale = "sigma",
+    biases: float | None = None,
 ) -> list[list[LayerScale]]:
     """The scale of each layer, for each of `sigmas`; NaN where it exceeds 64-bit floats.
 
     `inputs` are normalised images (B, n_0), `labels` (B,) their classes, and `sizes` the units of
-    all layers, inputs and outputs included.
+    all layers, inputs and outputs included. With `scale` "fan_in" a layer's sigma is divided by
+    the root of its inputs. `biases` is their standard deviation; None: that of their layer's
+    weights.
     """
     images = inputs.astype(np.float64)
     gram = images @ images.T
-    _, *hidden, classes = sizes
+    classes = sizes[-1]
     label_gram = (labels[:, None] == labels) - 1 / classes
     rng = np.random.default_rng(NOISE_SEED)
     noise = rng.standard_normal((len(labels), classes, DRAWS), dtype=np.float32)
+    predicted = []
     with np.errstate(over="ignore", invalid="ignore"):
-        return [_predict(gram, label_gram, noise, hidden, sigma) for sigma in sigmas]
+        for sigma in sigmas:
+            weights = [sigma**2 / (n if scale == "fan_in" else 1) for n in sizes[:-1]]
+            offsets = weights if biases is None else [biases**2] * len(weights)
+            layers = [_Layer(*layer) for layer in zip(sizes[1:], weights, offsets, strict=True)]
+            predicted.append(_predict(gram, label_gram, noise, layers, activation))
+    return predicted
 
 
-def reference_stds(sizes: Sequence[int]) -> list[ReferenceStd]:
+def reference_stds(
+    sizes: Sequence[int], activation: str = "relu", scale: Scale = "sigma"
+) -> list[ReferenceStd]:
     """For each layer, what Glorot and He would have taken in place of σ.
 
     Glorot & Bengio 2010 ("Understanding the difficulty of training deep feedforward neural
     networks", eq. 12) balance activations and gradients; He et al. 2015 (arXiv 1502.01852, eq. 10)
-    hold activations behind a ReLU.
+    hold activations behind a ReLU, by a variance of 2 / fan_in: the square of its gain takes the
+    place of 2 for other activations, as in `torch.nn.init.kaiming_normal_`.
     """
+    gain = ACTIVATIONS[activation].gain
     return [
-        ReferenceStd(glorot=sqrt(2 / (fan_in + fan_out)), he=sqrt(2 / fan_in))
+        ReferenceStd(
+            glorot=sqrt(2 * unit / (fan_in + fan_out)),
+            he=gain * sqrt(unit / fan_in),
+        )
         for fan_in, fan_out in pairwise(sizes)
+        for unit in [fan_in if scale == "fan_in" else 1]
     ]
 
 
@@ -111,28 +139,38 @@ def log_error(measured: Sequence[float], predicted: Sequence[float]) -> LogError
     return LogError(float(np.mean(errors)) if errors else nan, len(errors))
 
 
-def _predict(
-    gram: Matrix, label_gram: Matrix, noise: Draws, hidden: Sequence[int], sigma: float
-) -> list[LayerScale]:
-    """The scale of each layer for one σ.
+class _Layer(NamedTuple):
+    """Units of a layer, and the variances of each of its weights and biases."""
 
-    Forward, q^1 = σ² (x_b·x_b' + 1) and q^{l+1} = σ² (n_l K^l + 1), K from `_relu_kernel`: on the
-    diagonal He et al. eq. 8 and a bias. Backward, G^l_bb' = E[delta_b·delta_b'] is
-    n_l σ² (pi - t) / (2 pi) G^{l+1} (arc-cosine kernel of order 0): on the diagonal He et al.
-    eq. 14. The squared norm of a gradient is the mean over pairs of G^l_bb' h^{l-1}_b·h^{l-1}_b'.
+    units: int
+    weight: float
+    bias: float
+
+
+def _predict(
+    gram: Matrix, label_gram: Matrix, noise: Draws, layers: Sequence[_Layer], activation: str
+) -> list[LayerScale]:
+    """The scale of each of `layers`.
+
+    Forward, q^1 = v_1 x_b·x_b' + c_1 and q^{l+1} = v_{l+1} n_l E[φ(z_b) φ(z_b')] + c_{l+1};
+    on the diagonal, with ReLU, that is He et al. eq. 8. Backward, G^l_bb' = E[delta_b·delta_b']
+    is n_l v_{l+1} E[φ'(z_b) φ'(z_b')] G^{l+1}; there He et al. eq. 14. The squared
+    norm of a gradient is the mean over pairs of G^l_bb' h^{l-1}_b·h^{l-1}_b'.
     """
     products = [gram]  # h_b·h_b' of what each layer reads
-    slopes = []  # n_l σ² (pi - t) / (2 pi) of each hidden layer
-    for units in hidden:
-        covariance = sigma**2 * (products[-1] + 1)
-        angle = np.arccos(_correlation(covariance))
-        products.append(units * _relu_kernel(covariance, angle))
-        slopes.append(units * sigma**2 * (pi - angle) / (2 * pi))
-    logits = sigma**2 * (products[-1] + 1)
+    slopes = []  # n_l v_{l+1} E[φ'(z_b) φ'(z_b')] of each hidden layer
+    for layer, above in pairwise(layers):
+        pairs = _of_all_pairs(activation, layer.weight * products[-1] + layer.bias)
+        products.append(layer.units * pairs.products)
+        slopes.append(layer.units * above.weight * pairs.slopes)
+    logits = layers[-1].weight * products[-1] + layers[-1].bias
 
     if not np.isfinite(logits).all():
-        return [LayerScale(nan, nan)] * (len(hidden) + 1)
-    mean_squares = [np.diagonal(p).mean() / n for p, n in zip(products[1:], hidden, strict=True)]
+        return [LayerScale(nan, nan)] * len(layers)
+    mean_squares = [
+        np.diagonal(p).mean() / layer.units
+        for p, layer in zip(products[1:], layers[:-1], strict=True)
+    ]
     mean_squares.append(np.diagonal(logits).mean())
     error_gram = _confidence_gram(logits, noise) + label_gram
     squared_norms = [float(np.mean(error_gram * products[-1]))]
@@ -146,21 +184,25 @@ def _predict(
 
 
 def _correlation(covariance: Matrix) -> Matrix:
-    """cos t (B, B)."""
+    """Of each pair (B, B); 1 on the diagonal, and 0 beside what does not vary."""
     deviation = np.sqrt(np.diagonal(covariance))
-    cosine: Matrix = np.clip(covariance / np.outer(deviation, deviation), -1, 1)
+    cosine: Matrix = np.clip(covariance / deviation[:, None] / deviation, -1, 1)
+    cosine[deviation == 0] = cosine[:, deviation == 0] = 0
+    np.fill_diagonal(cosine, 1)
     return cosine
 
 
-def _relu_kernel(covariance: Matrix, angle: Matrix) -> Matrix:
-    """K_bb' = E[relu(z_b) relu(z_b')] (B, B), for z with that covariance and its angles t.
-
-    sqrt(q_bb q_b'b') (sin t + (pi - t) cos t) / (2 pi), arc-cosine kernel of order 1 (Cho & Saul
-    2009, eq. 3 and 6); half q_bb on the diagonal.
-    """
-    deviation = np.sqrt(np.diagonal(covariance))
-    lengths = np.outer(deviation, deviation)
-    return (lengths * np.sin(angle) + (pi - angle) * covariance) / (2 * pi)
+def _of_all_pairs(activation: str, covariance: Matrix) -> Expectations:
+    """The expectations of pre-activations with that covariance, each (B, B)."""
+    variance, correlation = np.diagonal(covariance), _correlation(covariance)
+    products, slopes = np.empty((2, *covariance.shape))
+    rows, columns = np.triu_indices_from(covariance)
+    for start in range(0, len(rows), _BLOCK):
+        b, c = rows[start : start + _BLOCK], columns[start : start + _BLOCK]
+        pairs = expectations(activation, variance[b], variance[c], correlation[b, c])
+        products[b, c] = products[c, b] = pairs.products
+        slopes[b, c] = slopes[c, b] = pairs.slopes
+    return Expectations(products, slopes)
 
 
 def _confidence_gram(covariance: Matrix, noise: Draws) -> Matrix:

@@ -17,13 +17,6 @@ from numpy.typing import NDArray
 
 from stages.process.sums import VerifiedFolder
 
-# Of MNIST: what still reads these takes them from its Dataset instead, and they go.
-MEAN: Final = 0.1307
-STD: Final = 0.3081
-CLASSES: Final = 10
-CHANCE_ACCURACY: Final = 0.1135
-IMAGE_SHAPE: Final = (28, 28)
-
 RAW: Final = Path("data/raw")
 """Holds a folder for each data set, called as params.yaml calls it."""
 
@@ -136,7 +129,7 @@ def parse_dataset(read: Callable[[str], bytes]) -> Dataset:
     flat = (images.reshape(-1, rows * columns) for images in (train_images, test_images))
     dataset = Dataset(next(flat), train_labels, next(flat), test_labels, (rows, columns))
     if dataset.std == 0:
-        raise DataError(TRAIN[0], "all pixels are alike, so there is nothing to learn from")
+        raise DataError(TRAIN[0], "pixels hardly differ, so there is nothing to learn from")
     return dataset
 
 

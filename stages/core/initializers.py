@@ -16,7 +16,7 @@ from torch.nn.functional import linear
 from stages.core.activations import ACTIVATIONS
 from stages.core.networks import Perceptron, Shapes
 from stages.core.seeding import parameter_generator
-from stages.core.starts import SCHEMES, Blank, Start, beside_layers, fan_in, owners
+from stages.core.starts import FAN_IN, SCHEMES, Blank, Start, beside_layers, fan_in, owners
 from stages.core.trial import Trial
 
 Named = dict[str, Tensor]
@@ -54,7 +54,7 @@ def _normal(start: Start, sigma: float, blank: Blank) -> Named:
         deviation, owner = sigma, name.rpartition(".")[0]
         if name not in blank.layers and start.biases is not None:
             deviation = start.biases
-        elif start.scale == "fan_in" and owner in weights:
+        elif start.scale == FAN_IN and owner in weights:
             of = shape if name in blank.layers else blank.shapes[weights[owner]]
             deviation = sigma / sqrt(fan_in(of))
         noise = torch.empty(shape).normal_(generator=blank.generator)

@@ -10,15 +10,10 @@ from itertools import pairwise
 from math import prod
 from typing import Any, Final
 
+from stages.core.optimizers import OPTIMIZERS
+
 Shapes = dict[str, tuple[int, ...]]
 """Of tensors, by their names."""
-
-MOMENTS: Final = {
-    "adam": ("exp_avg", "exp_avg_sq"),
-    "sgd": (),
-    "momentum": ("momentum_buffer",),
-}
-"""What each optimiser keeps of past gradients: so many tensors for each parameter."""
 
 PERCEPTRON: Final = "perceptron"
 
@@ -87,7 +82,7 @@ Network = Perceptron | Module
 def moment_shapes(network: Network, optimizer: str) -> Shapes:
     """The state of an optimiser, each tensor as `moment.parameter`."""
     shapes = network.shapes.items()
-    return {f"{m}.{name}": shape for m in MOMENTS[optimizer] for name, shape in shapes}
+    return {f"{m}.{name}": shape for m in OPTIMIZERS[optimizer].moments for name, shape in shapes}
 
 
 def count(shapes: Shapes) -> int:

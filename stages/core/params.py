@@ -21,7 +21,8 @@ from pydantic import (
 
 from stages.core import strict_yaml
 from stages.core.activations import ACTIVATIONS
-from stages.core.networks import MOMENTS, PERCEPTRON
+from stages.core.networks import PERCEPTRON
+from stages.core.optimizers import OPTIMIZERS
 from stages.core.published import FOLDER, PUBLISHED
 from stages.core.starts import SCHEMES
 from stages.core.strict_yaml import number
@@ -113,7 +114,7 @@ Sigma = Annotated[Float, AfterValidator(_in_range_of_floats)]
 Units = Annotated[Int, Field(ge=1, le=100_000)]
 DataName = Annotated[str, _one_of([*PUBLISHED, FOLDER])]
 ActivationName = Annotated[str, _one_of(ACTIVATIONS)]
-OptimizerName = Annotated[str, _one_of(MOMENTS)]
+OptimizerName = Annotated[str, _one_of(OPTIMIZERS)]
 SchemeName = Annotated[str, _one_of(SCHEMES)]
 
 
@@ -320,7 +321,7 @@ def flatten(content: Any, *sections: str) -> Iterator[tuple[str, Any]]:
 def read_params(path: Path = PARAMS_FILE) -> Params:
     """Read and validate a parameter file; mistakes end the process, a line each, exit code 1."""
     try:
-        content = strict_yaml.read(path)
+        content: Any = strict_yaml.read(path)
         params = validated(Params, content, str(path))
         for name, overrides in params.variants.items():
             variant = overridden(content, overrides)

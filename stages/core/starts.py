@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 NORMAL: Final = "normal"
 """The start of the sweep: N(0, sigma²) on all trainable parameters."""
 
+FAN_IN: Final = "fan_in"
+"""The scale of weights whose standard deviation is sigma / sqrt(fan_in)."""
+
 SIGMA_DIGITS: Final = 8
 """Significant digits of a sigma. A sweep of 25 points and one of 13 compute their common sigmas by
 different roundings; cut to 8 digits they are the same number, and the same trial."""

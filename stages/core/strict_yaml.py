@@ -31,7 +31,8 @@ _DECIMAL: Final = re.compile(
 )
 _CONSTANTS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
 _BOOLEAN: Final = re.compile(r"true|false|yes|no|on|off", re.IGNORECASE)
-_WORD: Final = re.compile(r"(?!null$)[a-z].*", re.IGNORECASE)
+_WORD: Final = re.compile(r"(?!null$)[a-z].*|.*/.*", re.IGNORECASE)
+"""Text to every reader; so is a path, since no number, date or constant has a slash."""
 
 _UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 """Control characters, and those that break a line for some readers only."""

@@ -9,7 +9,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +28,7 @@ from stages.core.params import Runtime
 from stages.core.trial import Provenance, Trial
 from stages.engine import worker as training
 from stages.engine.machine import Machine
+from stages.engine.modules.loading import read_source
 from stages.engine.pool import Files, Pool, in_a_line
 from stages.engine.provenance import FINGERPRINTS, survey
 from stages.engine.tasks import task
@@ -43,12 +44,15 @@ for _name in ("distributed", "distributed.client"):
 
 
 @contextmanager
-def dask_pool(runtime: Runtime, datasets: Mapping[str, Dataset]) -> Iterator[Pool]:
+def dask_pool(
+    runtime: Runtime, datasets: Mapping[str, Dataset], modules: Iterable[str]
+) -> Iterator[Pool]:
     """The workers that are connected to the scheduler at runtime.scheduler, a group a thread."""
+    sources = dict(_sources(modules))
     failure = partial(_failure, runtime.scheduler)
     with _connect(runtime.scheduler) as client, tempfile.TemporaryDirectory() as scratch:
         try:
-            pool = _set_up(client, Path(scratch), runtime.device, datasets, failure)
+            pool = _set_up(client, Path(scratch), runtime.device, datasets, sources, failure)
         except InputError:
             raise
         except Exception as error:  # whatever workers raise that lack something
@@ -64,6 +68,7 @@ def _set_up(
     scratch: Path,
     device: str,
     datasets: Mapping[str, Dataset],
+    sources: Mapping[str, str],
     failure: Callable[[Exception], InputError],
 ) -> Pool:
     """Bring the code and the data sets to the workers."""
@@ -72,16 +77,20 @@ def _set_up(
     watch = _Watch(client, failure)
     # A task, not scattered data: where the last copy is lost, Dask makes it again.
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
-        setting = client.submit(_Setting, datasets, _modules(), watch.topic, pure=False)
+        setting = client.submit(_Setting, datasets, sources, watch.topic, pure=False)
     executor = client.get_executor(pure=False)
 
     def submit(
         trials: Sequence[Trial], starts: Sequence[Files], provenance: Provenance, whole: bool
     ) -> Future[list[Files]]:
-        return executor.submit(_task, setting, "train", trials, starts, provenance, whole)
+        future: Future[list[Files]] = executor.submit(
+            _task, setting, "train", trials, starts, provenance, whole
+        )
+        return future
 
     def describe(path: str, data: str) -> Module:
-        return client.submit(_task, setting, "describe", path, data, pure=False).result()
+        module: Module = client.submit(_task, setting, "describe", path, data, pure=False).result()
+        return module
 
     threads = sum(client.nthreads().values())
     return Pool(submit, describe, threads, machine, failure, False, watch.ended_work)
@@ -92,7 +101,7 @@ class _Setting:
     """What a worker must have to train; it comes to each worker once, and stays there."""
 
     datasets: Mapping[str, Dataset]
-    modules: Mapping[str, bytes]  # files of code, by their paths
+    sources: Mapping[str, str]  # of modules, by the paths of their files
     topic: str
 
 
@@ -100,8 +109,8 @@ def _task(setting: _Setting, name: str, *arguments: Any) -> Any:
     """Run by a Dask worker."""
     worker = get_worker()
     modules = Path(worker.local_directory) / "modules"
-    for path, content in setting.modules.items():
-        write_atomically(modules / path, content.decode())
+    for path, text in setting.sources.items():
+        write_atomically(modules / path, text)
     training.set_up(setting.datasets, modules, partial(worker.log_event, setting.topic))
     return task(name, *arguments)
 
@@ -141,6 +150,14 @@ async def _greet(scheduler: str) -> None:
         identity = await remote.identity()
     if identity["type"] != "Scheduler":
         raise InputError(f"there is a {identity['type']}, not a Dask scheduler")
+
+
+def _sources(modules: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The code of each FILE.py:CLASS whose file lies here, by paths relative to here."""
+    for module in modules:
+        for file, text in read_source(module, Path()).texts.values():
+            if not file.is_absolute():
+                yield str(file), text
 
 
 def _package(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """Which training processes a run gets: those of this machine, or of a Dask cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from stages.core.dataset import Dataset
@@ -10,7 +10,9 @@ from stages.engine.pool import Pool
 from stages.process.door import InputError
 
 
-def open_pool(runtime: Runtime, datasets: Mapping[str, Dataset]) -> AbstractContextManager[Pool]:
+def open_pool(
+    runtime: Runtime, datasets: Mapping[str, Dataset], modules: Iterable[str] = ()
+) -> AbstractContextManager[Pool]:
     """The pool that `runtime` asks for.
 
     It raises InputError, when it is entered or used, if there is no such device or scheduler, or
@@ -24,4 +26,4 @@ def open_pool(runtime: Runtime, datasets: Mapping[str, Dataset]) -> AbstractCont
         raise InputError(
             f"runtime.executor = dask needs a package that is not installed: {error.name}"
         ) from None
-    return dask_pool(runtime, datasets)
+    return dask_pool(runtime, datasets, modules)

@@ -47,7 +47,8 @@ def local_pool(runtime: Runtime, datasets: Mapping[str, Dataset]) -> Iterator[Po
         return executor.submit(task, "train", trials, starts, provenance, whole)
 
     def describe(path: str, data: str) -> Module:
-        return executor.submit(task, "describe", path, data).result()
+        module: Module = executor.submit(task, "describe", path, data).result()
+        return module
 
     try:
         machine = executor.submit(task, "survey", runtime.device).result()

@@ -20,7 +20,8 @@ class Submit(Protocol):
 
     def __call__(
         self, trials: Sequence[Trial], starts: Sequence[Files], provenance: Provenance, whole: bool
-    ) -> Future[list[Files]]: ...
+    ) -> Future[list[Files]]:
+        """The files of each trial, in their order; see there."""
 
 
 def in_a_line(error: Exception) -> str:

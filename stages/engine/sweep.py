@@ -26,8 +26,9 @@ _POLL_SECONDS = 0.2
 def train_trials(wanted: Mapping[Trial, bool], cache: TrialCache, pool: Pool) -> None:
     """Bring trials into the cache, trained by the pool or by another run at the same time.
 
-    `wanted` says of each whether it is kept whole, or its record alone. Raises what the pool raises, InputError if a training process fails or answers with something
-    else than was asked for, OSError if the cache cannot be written.
+    `wanted` says of each whether it is kept whole, or its record alone. Raises what the pool
+    raises, InputError if a training process fails or answers with something else than was asked
+    for, OSError if the cache cannot be written.
     """
     with Progress(wanted) as progress:
         _Sweep(wanted, cache, pool, progress).run()

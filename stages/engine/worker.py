@@ -16,7 +16,7 @@ from stages.core.records import RECORD
 from stages.core.trial import Provenance, Trial
 from stages.engine.batched.trainer import train_group
 from stages.engine.memory import enough_memory
-from stages.engine.modules import loading
+from stages.engine.modules import describe as modules
 from stages.engine.modules.trainer import train_module
 from stages.engine.plan import epoch_work
 from stages.engine.provenance import survey
@@ -49,7 +49,7 @@ def set_up(
 
 def describe(path: str, data: str) -> Module:
     """The module FILE.py:CLASS, for the images of a data set."""
-    return loading.describe(path, _worker.datasets[data], _worker.modules)
+    return modules.describe(path, _worker.datasets[data], _worker.modules)
 
 
 def train(

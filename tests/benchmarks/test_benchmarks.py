@@ -21,14 +21,17 @@ from benchmarks import bench
 from benchmarks.floor import training_flops
 from benchmarks.isolate import in_fresh_process
 from benchmarks.module import initial_network
+from benchmarks.modules import NETWORKS
 from benchmarks.picture import picture
 from benchmarks.report import Report, build
 from benchmarks.rounds import Measured, train
 from benchmarks.table import table
 from benchmarks.work import FULL, SMALL, Outcome, Plan
 from stages.core.dataset import Dataset
+from stages.core.facts import DataFacts, Facts
+from stages.core.networks import Perceptron
 from stages.core.params import read_params
-from stages.core.starts import NORMAL
+from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.batched.trainer import train_group
 from stages.process.door import InputError
@@ -81,7 +84,8 @@ def test_floor_counts_what_autograd_multiplies(trial: Trial) -> None:
     network, images = initial_network(trial), torch.randn(64, 784)
     with FlopCounterMode(display=False) as counter:
         nn.functional.cross_entropy(network(images), torch.zeros(64).long()).backward()
-    assert training_flops(trial.sizes, images=64) == counter.get_total_flops()
+    assert isinstance(trial.network, Perceptron)
+    assert training_flops(trial.network.sizes, images=64) == counter.get_total_flops()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_floor_counts_what_autograd_multiplies(trial: Trial) -> None:
 def test_every_way_learns_what_our_trainer_learns(
     way: str, tolerance: float, trial: Trial, small_dataset: Dataset, workspace: Path
 ) -> None:
-    trials = [replace(trial, sigma=sigma) for sigma in (0.05, 0.1)]
+    trials = [replace(trial, start=Start(NORMAL, sigma)) for sigma in (0.05, 0.1)]
     if way == "jax_scan":  # its threads would stay in this process
         outcome = in_fresh_process(
             "benchmarks.rounds.train", way, trials, workspace / "data/raw/mnist"
@@ -122,14 +126,16 @@ def test_a_failure_in_a_fresh_process_is_told() -> None:
 
 @pytest.mark.parametrize("plan", [SMALL, FULL])
 def test_sigmas_of_few_networks_are_among_those_of_ours(plan: Plan) -> None:
-    ours = {trial.sigma for trial in plan.work.trials(plan.table["ours"])}
+    ours = {trial.start.sigma for trial in plan.work.trials(plan.table["ours"])}
     for networks in plan.table.values():
-        assert {trial.sigma for trial in plan.work.trials(networks)} <= ours
+        assert {trial.start.sigma for trial in plan.work.trials(networks)} <= ours
 
 
 def test_full_work_is_the_sweep_as_shipped() -> None:
-    shipped = sweep_trials(read_params(REPOSITORY / "params.yaml"))
-    assert FULL.work.trials(25) == [trial for trial in shipped if trial.initializer == NORMAL]
+    data = DataFacts("mnist", "", (28, 28), 10, 60_000, 10_000, 0.13, 0.31, 0.11)
+    shipped = sweep_trials(read_params(REPOSITORY / "params.yaml"), Facts({"mnist": data}, {}))
+    normal = [trial for trial in shipped if trial.start.initializer == NORMAL]
+    assert FULL.work.trials(25) == normal
 
 
 def test_table_shows_ratios_to_ours_and_to_the_floor() -> None:
@@ -174,6 +180,7 @@ def test_a_way_that_learns_otherwise_fails_the_benchmark(
 ) -> None:
     measured = made_up(SMALL, accuracy={"torch_func": 0.91})
     monkeypatch.setattr(bench, "measure", lambda *_: measured)
+    monkeypatch.setattr(bench, "measure_modules", lambda *_: [])
     with pytest.raises(SystemExit) as end:
         bench.run(SMALL)
     assert end.value.code == 1
@@ -199,6 +206,8 @@ def test_small_run_writes_table_json_and_picture(
     assert "All learn the same" in output
     content = strict_json(here / "metrics/benchmark.json")
     assert [row["way"] for row in content["rows"]] == ["ours"]
+    assert [row["network"] for row in content["modules"]] == list(NETWORKS)
+    assert f"{content['modules'][0]['ratio']:.1f} times as long" in output
     assert content["machine"]["torch"] == version("torch")
     assert imread(here / "plots/benchmark.png").shape[2] == 4
 

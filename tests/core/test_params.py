@@ -42,6 +42,12 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
+        ("data.name", "kmnist", "must be mnist, fashion_mnist or folder"),
+        ("data.name", ["mnist"], "must be mnist, fashion_mnist or folder"),
+        ("data.name", None, "must be mnist, fashion_mnist or folder"),
+        ("data.path", "/digits", "must be null, since data.name is mnist"),
+        ("data.path", 7, "must be null or the path of a folder"),
+        ("data.path", "", "must be null or the path of a folder"),
         ("sweep.sigma_min", -1.0, "from 1e-30 to 1e6"),
         ("sweep.sigma_min", "small", "must be a number"),
         ("sweep.sigma_min", "0x10", "must be a number"),
@@ -117,6 +123,21 @@ def shown(value: Any) -> str:
     if isinstance(value, list) and value:
         value = value[-1]
     return "Infinity" if value == "1e999" else json.dumps(value)[:59]
+
+
+def test_own_data_needs_a_path(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        read_with(tmp_path, "data.name", "folder")
+    line = str(refusal.value.code)
+    assert "data.path = null: must be that of four IDX files, since data.name is folder" in line
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("path", ["/my/idx", "../idx", "./idx", "~/idx", "my idx/2", "2026/idx/"])
+def test_a_path_needs_no_quotes(tmp_path: Path, path: str) -> None:
+    shipped = SHIPPED.decode().replace("name: mnist", "name: folder")
+    (tmp_path / "params.yaml").write_text(shipped.replace("path: null", f"path: {path}"))
+    assert read_params(tmp_path / "params.yaml").data.path == path
 
 
 def test_dask_needs_the_address_of_a_scheduler(tmp_path: Path) -> None:

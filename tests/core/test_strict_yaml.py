@@ -14,7 +14,25 @@ from stages.process.door import InputError
 SHIPPED = (Path(__file__).resolve().parents[2] / "params.yaml").read_text()
 PIECES = [
     *("\n", "\n  ", "\r\n", "\t", " ", ": ", ":", "- ", "# ", "#", "? ", ",", "[", "]", "{", "}"),
-    *('"', "'", "|", ">", "&a ", "*a", "!", "%", "@", "`", "~", "<<", "---\n", "...\n", "\\", "0"),
+    *(
+        '"',
+        "'",
+        "|",
+        ">",
+        "&a ",
+        "*a",
+        "!",
+        "%",
+        "@",
+        "`",
+        "~",
+        "/",
+        "<<",
+        "---\n",
+        "...\n",
+        "\\",
+        "0",
+    ),
     *("010", "1_0", "1:30", "0x1F", "1e5", "5.", ".5", "yes", "null", "a", "é", "\xa0", "\ufeff"),
 ]
 FEW = settings(max_examples=300, deadline=None, derandomize=True, database=None)
@@ -44,7 +62,7 @@ def refusal(content: str | bytes) -> str:
     return message
 
 
-@given(st.text("0123456789+-._eExXoObB:~yYnNtTfFruEsla ", max_size=9))
+@given(st.text("0123456789+-._eExXoObB:~yYnNtTfFruEsla /", max_size=9))
 @example("1e-05")
 @example("1E3")
 @example(".5e3")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.engine.device import cpu_quota
+from stages.engine.cores import cpu_quota
 
 
 @pytest.mark.parametrize(

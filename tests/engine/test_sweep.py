@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from stages.core.cache import TrialCache
-from stages.core.trial import Trial
-from stages.engine.pool import Pool, in_a_line
+from stages.core.networks import Module
+from stages.core.trial import Provenance, Trial
+from stages.engine.machine import BATCHED, Machine
+from stages.engine.pool import Files, Pool, in_a_line
 from stages.engine.sweep import train_trials
 from stages.process.door import InputError
 from tests.core.test_cache import PROVENANCE, files_of
@@ -19,18 +21,26 @@ def train_with_answer(root: Path, trial: Trial, answer: Any) -> TrialCache:
     """A sweep of one trial, to which a process answers so, or fails with this exception."""
 
     def submit(
-        trials: Sequence[Trial], starts: Sequence[dict[str, bytes]]
-    ) -> Future[list[dict[str, bytes]]]:
-        future: Future[list[dict[str, bytes]]] = Future()
+        trials: Sequence[Trial], starts: Sequence[Files], provenance: Provenance, whole: bool
+    ) -> Future[list[Files]]:
+        future: Future[list[Files]] = Future()
         if isinstance(answer, Exception):
             future.set_exception(answer)
         else:
             future.set_result(answer)
         return future
 
-    cache = TrialCache(root, PROVENANCE)
-    pool = Pool(submit, 1, PROVENANCE, lambda error: InputError(in_a_line(error)), lambda: 0)
-    train_trials([trial], cache, pool)
+    def describe(path: str, data: str) -> Module:
+        raise AssertionError("a perceptron needs no description")
+
+    def failure(error: Exception) -> InputError:
+        return InputError(in_a_line(error))
+
+    p = PROVENANCE
+    machine = Machine(p.torch, p.device, p.device_model, p.kernels, {BATCHED: p.code}, 1e9)
+    cache = TrialCache(root, machine.provenance_of)
+    pool = Pool(submit, describe, 1, machine, failure, here=True, ended_work=lambda: 0.0)
+    train_trials({trial: True}, cache, pool)
     return cache
 
 

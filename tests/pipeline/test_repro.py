@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 import venv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import replace_in
+from stages.core.dataset import Dataset
+from tests.conftest import replace_in, write_raw
 from tests.pipeline.conftest import Clone
 
 STAGES = ["download", "train", "aggregate", "plot", "report"]
@@ -25,6 +27,7 @@ def unchanged(clone: Clone) -> None:
     """Each test starts from the finished sweep of 3 sigmas."""
     clone.run("git", "checkout", "-q", "stages")
     clone.set_params("train.epochs=1", "sweep.num_points=3", "report.histogram_bins=80")
+    clone.set_params("data.name=mnist", "data.path=null")
     clone.dvc("repro")
 
 
@@ -65,19 +68,60 @@ def test_a_comment_in_plot_retrains_nothing(clone: Clone) -> None:
 
 
 def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
-    with (clone.path / "stages" / "engine" / "trainer.py").open("a") as file:
+    with (clone.path / "stages" / "engine" / "batched" / "trainer.py").open("a") as file:
         file.write("# a comment\n")
     assert "3 trials: 3 reused, 0 to train" in clone.repro()
 
 
 def test_other_training_code_retrains_everything_and_going_back_nothing(clone: Clone) -> None:
     before = (clone.path / "metrics" / "accuracy.csv").read_text()
-    module = clone.path / "stages" / "engine" / "optimizers.py"
+    module = clone.path / "stages" / "engine" / "batched" / "optimizers.py"
     replace_in(module, "ADAM_EPSILON = 1e-8", "ADAM_EPSILON = 1e-7")
     assert "3 trials: 0 reused, 3 to train" in clone.repro()
     replace_in(module, "ADAM_EPSILON = 1e-7", "ADAM_EPSILON = 1e-8")
     assert "to train" not in clone.repro()
     assert (clone.path / "metrics" / "accuracy.csv").read_text() == before
+
+
+def test_another_data_set_is_trained_on_and_neither_is_downloaded_twice(
+    clone: Clone, fashion_mnist_dir: Path
+) -> None:
+    there = Clone(clone.path, {**clone.environment, "FASHION_MNIST_DIR": str(fashion_mnist_dir)})
+    output = there.dvc("exp", "run", "-S", "data.name=fashion_mnist")
+    assert "3 trials: 0 reused, 3 to train" in output
+    with (clone.path / "metrics" / "accuracy.csv").open() as file:
+        accuracy = [float(row["test_accuracy"]) for row in csv.DictReader(file)]
+    assert 0.75 < max(accuracy) < 0.9  # MNIST is learnt to more than that
+    nowhere = {"MNIST_DIR": "/nowhere", "FASHION_MNIST_DIR": "/nowhere"}
+    offline = Clone(clone.path, {**clone.environment, **nowhere})
+    assert "Stage 'train' is cached" in offline.dvc("exp", "run", "-S", "data.name=mnist")
+    assert "Data and pipelines are up to date" in offline.dvc("status", "dvc.yaml:train")
+    offline.dvc("exp", "run", "--temp", "-S", "data.name=fashion_mnist", "train")
+    output = offline.dvc("exp", "run", "-S", "data.name=fashion_mnist", "train")
+    assert "data/raw/fashion_mnist: four files verified" in output
+    assert "Stage 'train' is cached" in output
+
+
+def test_data_of_ones_own_is_copied_whenever_the_stage_runs(
+    clone: Clone, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    inverted = replace(small_dataset, train_images=255 - small_dataset.train_images)
+    other = replace(inverted, test_labels=inverted.train_labels[:50])
+    one, two = tmp_path / "one", tmp_path / "two"
+    write_raw(one, small_dataset)
+    write_raw(two, inverted)
+    for path in (one, two):
+        clone.set_params("data.name=folder", f"data.path={path}")
+        assert "3 trials: 0 reused, 3 to train" in clone.dvc("repro", "train")
+    shutil.rmtree(one)
+    write_raw(one, other)
+    clone.set_params(f"data.path={one}")
+    assert "3 trials: 0 reused, 3 to train" in clone.dvc("repro", "train")
+    shutil.rmtree(one)
+    write_raw(one, small_dataset)
+    assert "Running stage" not in clone.dvc("repro", "train")  # DVC does not look there
+    clone.dvc("repro", "--force", "--single-item", "download")
+    assert "Stage 'train' is cached" in clone.dvc("repro", "train")
 
 
 def test_runtime_settings_run_nothing(clone: Clone) -> None:

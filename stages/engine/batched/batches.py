@@ -21,9 +21,10 @@ Call = Callable[[], object]
 class Batch:
     """Buffers for B images on their way through K networks.
 
-    Layers hold (K, units, B), images in columns: the first layer of all networks is then one
-    product, and the softmax over classes runs along whole registers, 16 times as fast as along rows
-    of 10. B is filled up to a multiple of 16 with zeros.
+    Layers are (K, units, B), and B is filled up to a multiple of 16 with zeros. In memory those of
+    the first layer are so too, whereby it is one product for all networks, and those of the last,
+    whose softmax over classes then runs along whole registers, 16 times as fast as along rows of
+    10. The layers between are (K, B, units) there: one of their three products is 6 % faster so.
     """
 
     keeps = False
@@ -32,16 +33,15 @@ class Batch:
     def __init__(self, networks: Networks, size: int) -> None:
         k, b, device = networks.count, aligned(size), networks.parameters.device
         inputs, *hidden, classes = networks.layout.stored_sizes
-        shapes = [(k, units, b) for units in hidden]
-        make = _separate if self.keeps else _alternating
+        make = partial(_layers, k, hidden, b, device, separate=self.keeps)
         self.networks, self.size = networks, size
         self.inputs = torch.zeros(b, inputs, device=device)  # shared by all networks
-        self.hidden = make(shapes, device)
+        self.hidden = make()
         self.logits = torch.empty(k, classes, b, device=device)
         self._scale = networks.scale
         self._own_inputs = self.inputs[:size, : networks.layout.sizes[0]]
         reads_input = networks.activation.reads == "input"
-        self._sums = make(shapes, device) if self.keeps and reads_input else self.hidden
+        self._sums = make() if self.keeps and reads_input else self.hidden
         """What hidden layers hold before their activation; where possible in the same place."""
         self._below = [self.inputs.T.expand(k, -1, -1), *self.hidden]  # what each layer reads
         self._one_product = bool(hidden) and (
@@ -66,12 +66,10 @@ class Batch:
         for i, (layer, bias) in enumerate(zip(networks.layers, networks.biases, strict=True)):
             out = [*self._sums, self.logits][i]
             if i == 0 and self._one_product:
-                columns, rows = bias.view(-1, 1), layer.weight.flatten(0, 1)
-                yield partial(torch.addmm, columns, rows, self.inputs.T, out=out.flatten(0, 1))
+                column, rows = bias.view(-1, 1), _rows(layer.weight)
+                yield partial(torch.addmm, column, rows, self.inputs.T, out=_rows(out))
             else:
-                yield partial(
-                    torch.baddbmm, bias.unsqueeze(2), layer.weight, self._below[i], out=out
-                )
+                yield _product(out, bias.unsqueeze(2), layer.weight, self._below[i])
             if i < len(self.hidden):
                 yield from _activation_calls(activation, out, self.hidden[i], sizes[i])
 
@@ -102,8 +100,9 @@ class LearningBatch(Batch):
         self._share = self.inputs.new_tensor(1 / (images or size))
         # Gradients of the loss with respect to what each layer puts out before its activation
         self._logit_deltas = torch.empty_like(self.logits)
-        shapes = [hidden.shape for hidden in self.hidden]
-        self._deltas = [*_alternating(shapes, self.inputs.device), self._logit_deltas]
+        k, _, *hidden, _ = self.networks.count, *self.networks.layout.stored_sizes
+        below = _layers(k, hidden, b, self.inputs.device, separate=False)
+        self._deltas = [*below, self._logit_deltas]
         self._backward = list(self._backward_calls(weights, keep, scale))
 
     def backward(self) -> None:
@@ -118,21 +117,17 @@ class LearningBatch(Batch):
         yield from self._loss_calls()
         for i in reversed(range(len(deltas))):
             if i > 0:
-                weight = networks.layers[i].weight
-                yield partial(torch.bmm, weight.mT, deltas[i], out=deltas[i - 1])
+                weight, below = networks.layers[i].weight, deltas[i - 1]
+                yield _product(below, below, weight.mT, deltas[i], beta=0.0)
                 yield from self._slope_calls(i - 1)
             if i == 0 and self._one_product:
-                target, delta, below = (
-                    weights[0].flatten(0, 1),
-                    deltas[0].flatten(0, 1),
-                    self.inputs,
-                )
-                yield partial(torch.addmm, target, delta, below, beta=keep, alpha=scale, out=target)
-            else:
-                target, delta, below = weights[i], deltas[i], self._below[i].mT
+                rows, delta = _rows(weights[0]), _rows(deltas[0])
                 yield partial(
-                    torch.baddbmm, target, delta, below, beta=keep, alpha=scale, out=target
+                    torch.addmm, rows, delta, self.inputs, beta=keep, alpha=scale, out=rows
                 )
+            else:
+                below = self._below[i].mT
+                yield _product(weights[i], weights[i], deltas[i], below, beta=keep, alpha=scale)
             yield partial(torch.sum, deltas[i], 2, out=networks.gradient_layers[i].bias)
 
     def _loss_calls(self) -> Iterator[Call]:
@@ -153,9 +148,30 @@ class LearningBatch(Batch):
             yield partial(function, delta, read, *operator.arguments, grad_input=delta)
 
 
+def _product(
+    out: Tensor,
+    added: Tensor,
+    left: Tensor,
+    right: Tensor,
+    *,
+    beta: float = 1.0,
+    alpha: float = 1.0,
+) -> Call:
+    """out = beta * added + alpha * left @ right; where `out` lies transposed, so is all of it."""
+    if not out.is_contiguous():
+        out, added, left, right = out.mT, added.mT, right.mT, left.mT
+    return partial(torch.baddbmm, added, left, right, beta=beta, alpha=alpha, out=out)
+
+
+def _rows(matrices: Tensor) -> Tensor:
+    """Matrices (K, m, n) as one of K * m rows."""
+    return matrices.view(-1, matrices.shape[2])
+
+
 def _activation_calls(
     activation: Activation, sums: Tensor, out: Tensor, units: int
 ) -> Iterator[Call]:
+    """From the `sums` of a layer to what it puts out, of which so many units are no filling."""
     if operator := activation.forward:
         if sums is out:
             yield partial(getattr(torch.ops.aten, operator.name + "_"), out, *operator.arguments)
@@ -166,16 +182,23 @@ def _activation_calls(
         yield out[:, units:].zero_  # else the weights of filling units would learn
 
 
-def _separate(shapes: Sequence[Sequence[int]], device: torch.device) -> list[Tensor]:
-    """A buffer for each shape."""
-    return [torch.empty(*shape, device=device) for shape in shapes]
+def _layers(
+    k: int, units: Sequence[int], b: int, device: torch.device, *, separate: bool
+) -> list[Tensor]:
+    """Hidden layers (K, units, B), in memory transposed but for the first.
 
-
-def _alternating(shapes: Sequence[Sequence[int]], device: torch.device) -> list[Tensor]:
-    """Tensors of `shapes`, of which every other one shares its memory."""
-    longest = max((torch.Size(shape).numel() for shape in shapes), default=0)
-    pair = [torch.empty(longest, device=device) for _ in shapes[:2]]
-    return [pair[i % 2][: torch.Size(shape).numel()].view(*shape) for i, shape in enumerate(shapes)]
+    If they are not `separate`, every other one shares its memory.
+    """
+    lengths = [k * some * b for some in units]
+    buffers = [
+        torch.empty(length if separate else max(lengths), device=device)
+        for length in (lengths if separate else lengths[:2])
+    ]
+    flat = [buffers[i % len(buffers)][:length] for i, length in enumerate(lengths)]
+    return [
+        layer.view(k, some, b) if i == 0 else layer.view(k, b, some).mT
+        for i, (layer, some) in enumerate(zip(flat, units, strict=True))
+    ]
 
 
 @lru_cache
@@ -193,5 +216,5 @@ def one_product_keeps_bits(k: int, units: int, inputs: int, images: int) -> bool
     forward = torch.baddbmm(bias, weights, batch.T.expand(k, -1, -1))
     gradient = torch.bmm(deltas, batch.expand(k, -1, -1))
     return torch.equal(
-        torch.addmm(bias.flatten(0, 1), weights.flatten(0, 1), batch.T).view_as(forward), forward
-    ) and torch.equal(torch.mm(deltas.flatten(0, 1), batch).view_as(gradient), gradient)
+        torch.addmm(_rows(bias), _rows(weights), batch.T), _rows(forward)
+    ) and torch.equal(torch.mm(_rows(deltas), batch), _rows(gradient))

@@ -1,14 +1,15 @@
 """Pixels that are black in every image, and the weights that therefore move as one.
 
-65 of MNIST's 784 pixels are black in all 70,000 images; Fashion-MNIST has none. The gradient of the loss with respect to a
-weight is its input times the gradient with respect to its unit: equal, at every step, for all
-weights from such pixels to one unit. An optimiser that moves each parameter by its own gradients
-alone moves them all alike, so it is enough to train one, the leader, and let the others follow:
+65 of MNIST's 784 pixels are black in all 70,000 images; Fashion-MNIST has no such pixel. The
+gradient of the loss with respect to a weight is its input times the gradient with respect to its
+unit: equal, at every step, for all weights from such pixels to one unit. An optimiser that moves
+each parameter by its own gradients alone moves them all alike, so it is enough to train one, the
+leader, and let the others follow:
 
     w_i(t) = w_i(0) + w_leader(t) - w_leader(0)
 
-This saves 8 % of the first layer, where training spends most of its time, and is exact but for
-rounding.
+On MNIST this saves 8 % of the first layer, where training spends most of its time, and is exact but
+for rounding.
 """
 
 from dataclasses import dataclass

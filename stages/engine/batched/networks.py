@@ -12,7 +12,7 @@ from stages.core.networks import Perceptron
 from stages.core.trial import Trial
 from stages.engine.batched.images import Images
 from stages.engine.batched.layout import Layer, Layout
-from stages.engine.batched.optimizers import AT_ONCE, OPTIMIZERS
+from stages.engine.optimizers import make_optimizer, subtracts_at_once
 from stages.engine.results import TrialResult
 
 CUDA_NETWORKS = 32
@@ -47,11 +47,10 @@ class Networks:
         self.gradients = torch.zeros_like(self.parameters)
         self.layers = self.layout.layers(self.parameters)
         self.gradient_layers = self.layout.layers(self.gradients)
-        self.rate_at_once = first.learning_rate if first.optimizer in AT_ONCE else None
+        self.rate_at_once = first.learning_rate if subtracts_at_once(first) else None
         """Where the products that make gradients of weights take them from the weights at once."""
         done = self.count * self.layout.weights_length if self.rate_at_once is not None else 0
-        make = OPTIMIZERS[first.optimizer]
-        self.optimizer = make(self.parameters[done:], self.gradients[done:], first)
+        self.optimizer = make_optimizer(self.parameters[done:], self.gradients[done:], first)
         self._prepare_followers(images.scale.black)
         if starts:
             self.parameters.copy_(self._pack([start.weights for start in starts]))

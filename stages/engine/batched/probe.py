@@ -95,9 +95,7 @@ class _Signals:
             loss=self._loss.item() / images,
             layers=[
                 LayerRecord(
-                    activation_rms=sqrt(squares / (images * units))
-                    if isfinite(squares)
-                    else squares,
+                    activation_rms=sqrt(squares / (images * units)),
                     gradient_norm=gradient.double().norm().item(),
                     dead_units=dead.double().mean().item() if isfinite(squares) else nan,
                     movement=_movement(start, weight),
@@ -117,7 +115,7 @@ class _Signals:
 
 def _movement(start: Tensor, now: Tensor) -> float:
     before = start.double()
-    return ((now.double() - before).norm() / before.norm()).item()
+    return float((now.double() - before).norm() / before.norm())
 
 
 def probe_histories(probes: Sequence[Sequence[ProbeRecord]]) -> list[list[ProbeRecord]]:

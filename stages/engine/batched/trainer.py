@@ -7,8 +7,7 @@ additions.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import ceil
@@ -26,6 +25,7 @@ from stages.engine.batched.cuda import record_graph
 from stages.engine.batched.images import Images
 from stages.engine.batched.networks import Networks
 from stages.engine.batched.probe import Probe, probe_histories
+from stages.engine.device import one_fast_thread
 from stages.engine.results import TrialResult
 
 _EVALUATION_BATCH = 512
@@ -36,22 +36,7 @@ Scores = list[tuple[float, float]]
 """Mean cross-entropy and accuracy of each network."""
 
 
-@contextmanager
-def _one_fast_thread() -> Iterator[None]:
-    """One thread a group (groups run side by side), and inside no denormal numbers.
-
-    With a small sigma Adam's moments become denormal, which triples the cost of its step. Outside
-    they are wanted: JSON would be written with 0 in place of the smallest learning rates.
-    """
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-
-
-@_one_fast_thread()
+@one_fast_thread()
 def train_group(
     trials: Sequence[Trial],
     dataset: Dataset,

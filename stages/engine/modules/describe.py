@@ -5,13 +5,16 @@ It runs the user's code, so only workers call it.
 
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import torch
 from safetensors import deserialize
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
 
+from stages.core.dataset import Dataset
 from stages.core.networks import Module
 from stages.engine.modules.blame import refusal
 from stages.engine.modules.loading import Source, network_class, read_source
@@ -30,29 +33,30 @@ _IMAGES = 2
 """The fewest of which a batch normalisation can take a variance."""
 
 
-def describe(path: str, activation: str, image_shape: tuple[int, int], classes: int) -> Module:
-    """The module FILE.py:CLASS for images (rows, columns) of so many classes.
+def describe(path: str, dataset: Dataset, folder: Path) -> Module:
+    """The module FILE.py:CLASS, FILE relative to `folder`, for images and classes of a data set.
 
     Raises InputError, a line with file, line and what is expected, if it is not to be trained: no
     such class, not made without arguments, no float32 parameters, other logits than (B, classes).
     What the user's code prints goes to stderr.
     """
-    source = read_source(path)
+    source = read_source(path, folder)
     with ALONE, redirect_stdout(sys.stderr), network_class(source) as found:
         seed_everything(0)
-        images = torch.zeros(_IMAGES, 1, *image_shape)
+        images = torch.zeros(_IMAGES, 1, *dataset.image_shape)
         model = make(found, source, images)
         _check_parameters(model, source)
-        layers = _layers(model, source, images, classes)
+        layers, operations = _layers(model, source, images, dataset.classes)
         return Module(
             path=path,
             source=source.digest,
             parameters=tuple((name, tuple(p.shape)) for name, p in trainable(model).items()),
             buffers=_stored(untrained(model), state(model), source),
             layers=layers,
-            activation=activation,
-            image_shape=image_shape,
-            classes=classes,
+            activation="linear",
+            image_shape=dataset.image_shape,
+            classes=dataset.classes,
+            operations=operations,
         )
 
 
@@ -65,11 +69,16 @@ def _check_parameters(model: nn.Module, source: Source) -> None:
             raise refusal(f"{source.line}: {name} is {parameter.dtype}; expected is torch.float32")
 
 
-def _layers(model: nn.Module, source: Source, images: Tensor, classes: int) -> tuple[str, ...]:
-    """The weights that forward uses, in order; checks what it answers, when it trains and not."""
+def _layers(
+    model: nn.Module, source: Source, images: Tensor, classes: int
+) -> tuple[tuple[str, ...], int]:
+    """The weights that forward uses, in order, and the multiplications that an image takes.
+
+    Checks what forward answers, when it trains and when it does not.
+    """
     shape = (len(images), classes)
     expected = f"expected are logits {shape} of images {tuple(images.shape)}"
-    with source.blamed(expected), torch.no_grad():
+    with source.blamed(expected), torch.no_grad(), FlopCounterMode(display=False) as counter:
         evaluated = model.eval()(images)
     with source.blamed(expected):
         logits, signals = listen(model.train(), images)
@@ -94,7 +103,7 @@ def _layers(model: nn.Module, source: Source, images: Tensor, classes: int) -> t
             f"{source.line}: {source.class_name} has no layer with weights that forward uses; "
             "expected is a torch.nn.Linear, a Conv2d or a submodule with a matrix of its own"
         )
-    return layers
+    return layers, counter.get_total_flops() // 2 // len(images)
 
 
 def _stored(
@@ -102,7 +111,7 @@ def _stored(
 ) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
     """What is not trained as safetensors holds it: name, dtype, shape."""
     try:
-        stored = dict(deserialize(save({name: tensors[name] for name in names})))
+        stored = dict(deserialize(save({name: tensors[name] for name in names})))  # type: ignore[no-untyped-call]
     except (KeyError, RuntimeError, ValueError) as error:
         raise refusal(f"{source.line}: a buffer cannot be stored: {error}") from None
     return tuple((name, stored[name]["dtype"], tuple(stored[name]["shape"])) for name in names)

@@ -28,6 +28,9 @@ class Signal(NamedTuple):
     dead: float  # share of units or channels that are 0 for all images, everywhere; NaN if any is
 
 
+UNKNOWN: Final = Signal(nan, nan)
+
+
 class Signals:
     """Those of the layers that ran, by the name of their weight, in the order of their first run.
 
@@ -42,7 +45,7 @@ class Signals:
         """A layer with these weights is going to read a signal, which the last one passed on."""
         self.end(signal)
         for weight in weights:
-            self.passed_on.setdefault(weight, Signal(nan, nan))
+            self.passed_on.setdefault(weight, UNKNOWN)
         self._last = weights
 
     def end(self, signal: Signal) -> None:
@@ -90,7 +93,7 @@ def signal_of(values: Any, unit_axis: int) -> Signal:
     """The signal in the first tensor among `values` (B, …); NaN where there is none."""
     tensor = next((value for value in values if isinstance(value, Tensor)), None)
     if tensor is None or not tensor.numel():
-        return Signal(nan, nan)
+        return UNKNOWN
     tensor = tensor.detach()
     rms = tensor.double().square().mean().sqrt().item()
     if not tensor.isfinite().all():

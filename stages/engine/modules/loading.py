@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from importlib.abc import ExecutionLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -23,7 +24,6 @@ from typing import Final
 from torch import nn
 
 from stages.engine.modules.blame import blaming, refusal
-from stages.process.checkout import checkout
 
 _EXPECTED: Final = "model.network must be FILE.py:CLASS, e.g. networks/lenet.py:LeNet"
 _OURS: Final = "stages"
@@ -39,7 +39,7 @@ class Source:
     package: str  # what absolute imports may call its folder
     texts: dict[str, tuple[Path, str]]  # by module name within the folder
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hexadecimal) over the code of all, comments and formatting left out."""
         hasher = hashlib.sha256()
@@ -47,7 +47,7 @@ class Source:
             hasher.update(f"{name}\n{ast.unparse(ast.parse(text))}\n".encode())
         return hasher.hexdigest()
 
-    @property
+    @cached_property
     def line(self) -> str:
         """Where the class is defined, as file:line; the first line if that is elsewhere."""
         _, text = self.texts[_module_name(self.file)]
@@ -61,21 +61,28 @@ class Source:
     @contextmanager
     def blamed(self, expected: str = "") -> Iterator[None]:
         """Inside runs its code: what that raises becomes an InputError, which ends `expected`."""
-        files = {str(file) for file, _ in self.texts.values()}
-        with blaming(self.line, files, expected):
+        with blaming(self.line, self._files, expected):
             yield
 
+    @cached_property
+    def _files(self) -> set[str]:
+        return {str(file) for file, _ in self.texts.values()}
 
-def read_source(path: str) -> Source:
+
+def read_source(path: str, folder: Path) -> Source:
     """Read the source that FILE.py:CLASS is made of, running none of it.
 
-    A relative FILE lies in the checkout, an absolute one anywhere. Raises InputError (one line) if
+    A relative FILE lies in `folder`, an absolute one anywhere. Raises InputError (one line) if
     it is missing or no Python.
     """
     name, _, class_name = path.rpartition(":")
     if not name.endswith(".py") or not class_name.isidentifier():
         raise refusal(f"{path}: {_EXPECTED}")
-    file = _find(name)
+    file = folder / name
+    if file.is_relative_to(Path.cwd()):  # people read its name
+        file = file.relative_to(Path.cwd())
+    if not file.is_file():
+        raise refusal(f"{file}: no such file; {_EXPECTED}")
     package = _package_name(file.resolve().parent)
     texts: dict[str, tuple[Path, str]] = {}
     to_read = {_module_name(file): file}
@@ -126,15 +133,6 @@ def _class_in(names: dict[str, object], source: Source) -> type[nn.Module]:
     there_are = f"there is {', '.join(classes)}" if classes else "there is none"
     fault = "no class" if found is None else "not a class of torch.nn.Module:"
     raise refusal(f"{source.line}: {fault} {source.class_name}; of torch.nn.Module {there_are}")
-
-
-def _find(name: str) -> Path:
-    """The file, also from within a temporary copy of the checkout, which lacks untracked files."""
-    file = Path(name)
-    for place in (Path(), checkout()):
-        if (place / file).is_file():
-            return place / file
-    raise refusal(f"{name}: no such file; {_EXPECTED}")
 
 
 def _read(file: Path) -> str:

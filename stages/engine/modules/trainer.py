@@ -1,0 +1,269 @@
+"""Train a module of the user by autograd, images in memory, one trial at a time.
+
+A trial's bits depend on nothing but the trial: its process has one thread, the user's code is
+loaded afresh, and all that it draws is seeded before it is made and before each epoch. So training
+goes on from the end of any epoch as if it had not stopped, buffers (running statistics) included.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from stages.core.dataset import Dataset
+from stages.core.initializers import drawn
+from stages.core.networks import Module
+from stages.core.records import PROBE_IMAGES, EpochRecord, LayerRecord, ProbeRecord
+from stages.core.seeding import batch_order, module_seed, parameter_generator
+from stages.core.trial import Trial
+from stages.engine.device import one_fast_thread
+from stages.engine.modules.blame import refusal
+from stages.engine.modules.flat import Flat
+from stages.engine.modules.layers import UNKNOWN
+from stages.engine.modules.loading import Source, network_class, read_source
+from stages.engine.modules.network import (
+    ALONE,
+    BlankModule,
+    Named,
+    listen,
+    load,
+    make,
+    seed_everything,
+    state,
+    trainable,
+    undisturbed,
+)
+from stages.engine.optimizers import make_optimizer
+from stages.engine.results import TrialResult
+
+_EVALUATION_BATCH = 512
+
+
+def train_module(
+    trial: Trial,
+    dataset: Dataset,
+    device: torch.device,
+    start: TrialResult | None = None,
+    on_epoch: Callable[[], None] = lambda: None,
+    folder: Path = Path(),
+) -> TrialResult:
+    """Train a trial whose network is a `Module`, its FILE relative to `folder`.
+
+    With `start`, a training of it for fewer whole epochs, it goes on from the end of that, to the
+    same bits as in one go. Calls `on_epoch` after each epoch. Raises InputError, one line, if the
+    user's code fails or is another than that of the trial. What it prints is dropped.
+    """
+    network = trial.network
+    assert isinstance(network, Module)
+    source = read_source(network.path, folder)
+    if source.digest != network.source:
+        raise refusal(f"{source.file}: has changed since this run began; run it again")
+    images = _prepare(dataset, device)
+    with ALONE, _silence(), one_fast_thread(), _same_sums(), network_class(source) as found:
+        seed_everything(module_seed(trial.seed, trial.replicate, "constructor"))
+        model = make(found, source, images.train[:2].cpu())
+        return _Training(trial, network, source, model, images, start).run(on_epoch)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Inside, what is printed is dropped: a line for each step is no one's."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield
+
+
+@contextmanager
+def _same_sums() -> Iterator[None]:
+    """Inside, CUDA's convolutions add in the same order each time, and in full precision."""
+    with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
+        yield
+
+
+class _Images(NamedTuple):
+    """A data set as a module reads it, normalised (N, 1, H, W), and labels (N,)."""
+
+    train: Tensor
+    train_labels: Tensor
+    test: Tensor
+    test_labels: Tensor
+
+
+@lru_cache(maxsize=1)
+def _prepare(dataset: Dataset, device: torch.device) -> _Images:
+    def images(pixels: NDArray[np.uint8]) -> Tensor:
+        tensor = torch.from_numpy(pixels).view(-1, 1, *dataset.image_shape)
+        return tensor.to(device, torch.float32).div_(255).sub_(dataset.mean).div_(dataset.std)
+
+    def labels(numbers: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(numbers).to(device, torch.int64)
+
+    return _Images(
+        images(dataset.train_images),
+        labels(dataset.train_labels),
+        images(dataset.test_images),
+        labels(dataset.test_labels),
+    )
+
+
+class _Training:
+    """A model with its optimiser, from its start to the end of its training."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        network: Module,
+        source: Source,
+        model: nn.Module,
+        images: _Images,
+        start: TrialResult | None,
+    ) -> None:
+        self._began = time.perf_counter()
+        self._trial, self._network, self._source = trial, network, source
+        self._images, self._start = images, start
+        self._initial = start.initial if start else self._begin(model)
+        load(model, start.weights if start else self._initial)
+        self._model = _in_fastest_format(model.to(images.train.device), images.train[:2])
+        self._parameters = trainable(self._model)
+        self._flat = Flat(self._parameters)
+        self._optimizer = make_optimizer(self._flat.parameters, self._flat.gradients, trial)
+        if start:
+            steps = ceil(len(images.train_labels) / trial.batch_size) * len(start.history)
+            self._optimizer.steps.fill_(steps)
+            for name, moment in self._optimizer.moments.items():
+                for of, view in self._flat.views(moment).items():
+                    view.copy_(start.moments[name][of])
+
+    def _begin(self, model: nn.Module) -> Named:
+        """Parameters as the trial starts them, buffers as the constructor left them."""
+        trial, constructed = self._trial, state(model)
+        generator = parameter_generator(trial.seed, trial.replicate)
+        images = self._images.train[:PROBE_IMAGES].cpu()
+        blank = BlankModule(model, self._network, constructed, generator, images)
+        return {**constructed, **drawn(trial.start, blank)}
+
+    def run(self, on_epoch: Callable[[], None]) -> TrialResult:
+        """Train to the end."""
+        trial, start = self._trial, self._start
+        history = list(start.history) if start else []
+        probes = list(start.probes) if start else [self._probe(epoch=0)]
+        untrained = start.untrained_test_accuracy if start else self._evaluate()[1]
+        for epoch in range(len(history) + 1, trial.records + 1):
+            train = self._train_epoch(epoch)
+            history.append(EpochRecord(epoch, *train, *self._evaluate()))
+            probes.append(self._probe(epoch))
+            on_epoch()
+        moments = {n: self._flat.views(m) for n, m in self._optimizer.moments.items()}
+        result = TrialResult(
+            trial=trial,
+            initial=self._initial,
+            weights=state(self._model),
+            moments={n: {of: _on_cpu(t) for of, t in m.items()} for n, m in moments.items()},
+            history=history,
+            probes=probes,
+            untrained_test_accuracy=untrained,
+            train_seconds=time.perf_counter() - self._began,
+        )
+        if start:
+            return replace(result, train_seconds=result.train_seconds + start.train_seconds)
+        return result
+
+    def _train_epoch(self, epoch: int) -> tuple[float, float]:
+        """Learn from all training images, or from the first steps of an epoch that ends early.
+
+        Mean cross-entropy and accuracy, each image's before the step that learns from it.
+        """
+        trial, images = self._trial, self._images
+        seed_everything(module_seed(trial.seed, trial.replicate, f"epoch {epoch}"))
+        order = batch_order(len(images.train_labels), trial.seed, trial.replicate, epoch)
+        if epoch > trial.epochs:
+            order = order[: trial.extra_steps * trial.batch_size]
+        order = order.to(images.train.device)
+        labels = images.train_labels[order]
+        self._model.train()
+        logits = []
+        for indices, targets in zip(
+            order.split(trial.batch_size), labels.split(trial.batch_size), strict=True
+        ):
+            self._flat.gradients.zero_()
+            with self._source.blamed(f"when it trains on {len(indices)} images"):
+                answers = self._model(images.train.index_select(0, indices))
+                cross_entropy(answers, targets).backward()
+            self._optimizer.step()
+            logits.append(answers.detach())
+        return _scores(torch.cat(logits), labels)
+
+    def _evaluate(self) -> tuple[float, float]:
+        """Mean cross-entropy and accuracy on all test images."""
+        self._model.eval()
+        with self._source.blamed("when it answers test images"), torch.no_grad():
+            logits = [self._model(part) for part in self._images.test.split(_EVALUATION_BATCH)]
+        return _scores(torch.cat(logits), self._images.test_labels)
+
+    def _probe(self, epoch: int) -> ProbeRecord:
+        """Measured in train mode, as the network learns: normalised by the batch, with dropout.
+
+        In eval mode an untrained batch normalisation would know nothing of its images. Nothing is
+        disturbed: buffers are put back, gradients kept apart, and what the code draws is seeded,
+        the same each time, as it is for each epoch.
+        """
+        trial, images = self._trial, self._images
+        seed_everything(module_seed(trial.seed, trial.replicate, "probe"))
+        names = self._network.layers
+        with self._source.blamed("when it is measured"), undisturbed(self._model):
+            logits, signals = listen(self._model, images.train[:PROBE_IMAGES])
+            loss = cross_entropy(logits, images.train_labels[:PROBE_IMAGES])
+            weights = [self._parameters[name] for name in names]
+            gradients = torch.autograd.grad(loss, weights, materialize_grads=True)
+        layers = []
+        for name, weight, gradient in zip(names, weights, gradients, strict=True):
+            start, now = self._initial[name].double(), weight.detach().cpu().double()
+            signal = signals.passed_on.get(name, UNKNOWN)
+            layers.append(
+                LayerRecord(
+                    activation_rms=signal.rms,
+                    gradient_norm=gradient.double().norm().item(),
+                    dead_units=signal.dead,
+                    movement=((now - start).norm() / start.norm()).item(),
+                )
+            )
+        precise = cross_entropy(logits.detach().double(), images.train_labels[:PROBE_IMAGES])
+        return ProbeRecord(epoch, precise.item(), layers)
+
+
+def _in_fastest_format(model: nn.Module, images: Tensor) -> nn.Module:
+    """The model, its kernels with channels last if it has any and its forward bears that.
+
+    On a CPU convolutions and pooling then take two thirds of the time. Some code does not bear it:
+    `view` refuses tensors that lie so.
+    """
+    if images.is_cuda or not any(parameter.ndim == 4 for parameter in model.parameters()):
+        return model
+    model.to(memory_format=torch.channels_last)
+    try:
+        with undisturbed(model):
+            model(images).sum().backward()
+    except Exception:
+        model.to(memory_format=torch.contiguous_format)
+    return model
+
+
+def _scores(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy of logits (N, classes)."""
+    losses = cross_entropy(logits, labels, reduction="none")
+    correct = logits.argmax(1) == labels
+    return losses.double().mean().item(), correct.sum().item() / len(labels)
+
+
+def _on_cpu(tensor: Tensor) -> Tensor:
+    return tensor.cpu().clone(memory_format=torch.contiguous_format)

@@ -1,0 +1,243 @@
+"""A user's file as a class: what is hashed, what is found, and what is refused in one line."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages.core.dataset import Dataset
+from stages.core.networks import Module
+from stages.engine.modules.describe import describe
+from stages.process.door import InputError
+from tests.conftest import REPOSITORY
+from tests.engine.modules.conftest import Write
+
+NET = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(784, {units})
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+"""
+FINE = NET.format(units=10)
+HELPED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), *layers())
+
+    def forward(self, x):
+        return self.layers(x)
+"""
+
+
+def layers(units: int) -> str:
+    return f"def layers():\n    return nn.Linear(784, {units}), nn.Linear({units}, 10)\n"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Whatever is loaded: no module, finder or setting of it stays in the process."""
+    modules, finders = set(sys.modules), list(sys.meta_path)
+    yield
+    left = [name for name in set(sys.modules) - modules if "net" in name or "blocks" in name]
+    assert not [name for name in left if not name.startswith(("torch", "stages", "numpy"))]
+    assert sys.meta_path == finders
+    assert torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "told"),
+    [
+        ("class Other(nn.Module): pass\nNot = 3\n", 1, "no class Net; of torch.nn.Module there is"),
+        ("Net = 3\n", 1, "not a class of torch.nn.Module: Net"),
+        ("class Net: pass\n", 4, "not a class of torch.nn.Module: Net"),
+        ("def broken(:\n", 4, "is not Python"),
+        ("return 3\n", 4, "SyntaxError: 'return' outside function"),
+        ("\nimport no_such_package\n", 5, "No module named 'no_such_package'"),
+        ("import sys\nsys.exit(3)\n", 5, "SystemExit: 3"),
+        ("raise ValueError('\\x1b[2J\\nnext')\n", 4, "ValueError: \\x1b[2J next"),
+        (FINE.replace("(self)", "(self, units)"), 5, "Net() makes it"),
+        (FINE.replace("super().__init__()", "super().__init__(); 1 / 0"), 7, "division by zero"),
+        (FINE.replace("nn.Linear(784, 10)", "nn.Identity()"), 5, "Net has no parameters to train"),
+        (NET.format(units=7), 5, "logits (2, 10) of images (2, 1, 28, 28)"),
+        (FINE.replace("(x.flatten(1))", "(x)"), 11, "shapes cannot be multiplied"),
+        (FINE.replace("x.flatten(1)", "no_such_name"), 11, "no_such_name"),
+        (FINE.replace("(1))", "(1)).double()"), 5, "expected are logits"),
+        (FINE.replace("(1))", "(1)), 3"), 5, "forward gives a tuple"),
+        (FINE.replace("(1))", "(1)).detach()"), 5, "do not depend on the parameters"),
+        (FINE.replace("784, 10)", "784, 10, dtype=torch.float64)"), 5, "torch.float64; expected"),
+        ("torch.set_default_dtype(torch.float64)\n" + FINE, 6, "torch.float64; expected"),
+        (
+            FINE.replace("nn.Linear(784, 10)", "nn.Parameter(torch.ones(784, 10))").replace(
+                "self.fc(x.flatten(1))", "x.flatten(1) @ self.fc"
+            ),
+            5,
+            "no layer with weights",
+        ),
+        (
+            FINE.replace("nn.Linear", "nn.utils.parametrizations.weight_norm(nn.Linear").replace(
+                "10)", "10))"
+            ),
+            5,
+            "parametrised weight",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_a_line_with_file_and_line(
+    code: str, line: int, told: str, write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    path = write(code)
+    with pytest.raises(InputError) as refused:
+        describe(path, small_dataset, tmp_path)
+    message = str(refused.value)
+    assert message.startswith(f"{tmp_path}/mine/net.py:{line}: ")
+    assert told in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize("path", ["net.py", "net:Net", "net.py:", "no.py:Net", ".py:3"])
+def test_a_network_is_a_class_in_a_file_that_is_there(
+    path: str, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"FILE\.py:CLASS, e\.g\. networks/lenet\.py:LeNet"):
+        describe(path, small_dataset, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x = '\0'"])
+def test_a_file_that_is_no_text_is_refused(
+    content: bytes, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_bytes(content)
+    with pytest.raises(InputError, match="is not Python"):
+        describe("net.py:Net", small_dataset, tmp_path)
+
+
+def test_what_code_prints_is_not_on_stdout(
+    write: Write, small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    describe(write(f"print('at import')\n{FINE}"), small_dataset, tmp_path)
+    assert capsys.readouterr() == ("", "at import\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "layers"),
+    [
+        ("lenet.py:LeNet", 5),
+        ("normalised.py:BatchNormed", 3),
+        ("normalised.py:LayerNormed", 3),
+        ("residual.py:Residual", 10),
+    ],
+)
+def test_networks_that_come_along_are_described(
+    path: str, layers: int, small_dataset: Dataset
+) -> None:
+    module = describe(f"networks/{path}", small_dataset, REPOSITORY)
+    assert len(module.layers) == layers
+    assert module.image_shape == (28, 28)
+    assert module.classes == 10
+    weights = sum(units * inputs for units, inputs in _matrices(module))
+    assert module.operations == weights or "conv1.weight" in module.layers
+
+
+def _matrices(module: Module) -> list[tuple[int, int]]:
+    return [(shape[0], shape[1]) for n, shape in module.parameters if n in module.layers]
+
+
+def test_multiplications_of_a_kernel_count_at_every_place(small_dataset: Dataset) -> None:
+    module = describe("networks/lenet.py:LeNet", small_dataset, REPOSITORY)
+    kernels = 28 * 28 * 6 * 25 + 10 * 10 * 16 * 6 * 25
+    assert module.operations == kernels + 400 * 120 + 120 * 84 + 84 * 10
+
+
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "from blocks import layers",
+        "from .blocks import layers",
+        "from . import blocks\nlayers = blocks.layers",
+        "import blocks\nlayers = blocks.layers",
+        "from mine.blocks import layers",
+        "from parts.blocks import layers",
+        "from parts import layers",
+    ],
+)
+def test_what_a_file_imports_from_its_folder_is_found_and_hashed(
+    imported: str, write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    helper = "mine/parts/blocks.py" if "parts" in imported else "mine/blocks.py"
+    write("from .blocks import layers\n", "mine/parts/__init__.py")
+    described = []
+    for units in (7, 8, 7):
+        write(layers(units), helper)
+        described.append(describe(write(f"{imported}\n{HELPED}"), small_dataset, tmp_path))
+    first, second, again = described
+    assert first.shapes["layers.1.weight"] == (7, 784)
+    assert second.shapes["layers.1.weight"] == (8, 784)
+    assert first == again
+    assert first.source != second.source
+
+
+def test_comments_and_files_that_are_not_imported_make_no_difference(
+    write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    first = describe(write(FINE), small_dataset, tmp_path)
+    write("x = 1\n", "mine/unused.py")
+    assert describe(write(f"# why\n{FINE}"), small_dataset, tmp_path) == first
+    moved = describe(write(FINE, "other/net.py"), small_dataset, tmp_path)
+    assert replace(moved, path=first.path) == first
+
+
+def test_files_of_one_name_in_two_folders_are_kept_apart(
+    write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    for folder, units in (("a", 5), ("b", 6), ("a", 5)):
+        write(layers(units), f"{folder}/blocks.py")
+        path = write(f"from blocks import layers\n{HELPED}", f"{folder}/net.py")
+        module = describe(path, small_dataset, tmp_path)
+        assert module.shapes["layers.1.weight"] == (units, 784)
+
+
+def test_a_file_called_like_a_module_of_python_must_be_renamed(
+    write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    write(layers(5), "mine/random.py")
+    with pytest.raises(InputError, match=r"random\.py:1: .*rename"):
+        describe(write(f"from random import layers\n{HELPED}"), small_dataset, tmp_path)
+
+
+def test_unused_frozen_lazy_and_shared_weights_are_told_apart(
+    write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    module = describe(
+        write("""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.unused = nn.Linear(3, 3)
+                self.last = nn.Linear(16, 10)
+                self.twice = nn.Linear(16, 16)
+                self.tied = nn.Linear(16, 16)
+                self.tied.weight = self.twice.weight
+                self.frozen = nn.Linear(16, 16).requires_grad_(False)
+                self.first = nn.LazyLinear(16)
+                self.gain = nn.LayerNorm([4, 4])
+                self.register_buffer("count", torch.zeros(2, dtype=torch.int64))
+
+            def forward(self, x):
+                x = self.gain(self.first(x.flatten(1)).view(-1, 4, 4)).flatten(1)
+                return self.last(self.frozen(self.tied(self.twice(self.twice(x)))))
+        """),
+        small_dataset,
+        tmp_path,
+    )
+    assert module.layers == ("first.weight", "twice.weight", "last.weight")
+    assert module.shapes["first.weight"] == (16, 784)
+    assert "tied.weight" not in module.shapes
+    assert ("count", "I64", (2,)) in module.buffers
+    assert ("frozen.weight", "F32", (16, 16)) in module.buffers
