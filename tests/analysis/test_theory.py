@@ -47,7 +47,9 @@ def clusters() -> tuple[Images, Labels]:
 @pytest.fixture
 def digits(small_dataset: Dataset) -> tuple[Images, Labels]:
     """The 200 training images of the small data set, normalised."""
-    return (small_dataset.train_images / 255 - small_dataset.mean) / small_dataset.std, small_dataset.train_labels
+    return (
+        small_dataset.train_images / 255 - small_dataset.mean
+    ) / small_dataset.std, small_dataset.train_labels
 
 
 def measure(
