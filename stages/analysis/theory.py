@@ -152,10 +152,10 @@ def _predict(
 ) -> list[LayerScale]:
     """The scale of each of `layers`.
 
-    Forward, q^1 = v_1 x_b·x_b' + c_1 and q^{l+1} = v_{l+1} n_l E[φ(z_b) φ(z_b')] + c_{l+1} (Lee et
-    al. eq. 4; on the diagonal, with ReLU, He et al. eq. 8). Backward, G^l_bb' = E[delta_b·delta_b']
-    is n_l v_{l+1} E[φ'(z_b) φ'(z_b')] G^{l+1} (Schoenholz et al. section 4; He et al. eq. 14). The
-    squared norm of a gradient is the mean over pairs of G^l_bb' h^{l-1}_b·h^{l-1}_b'.
+    Forward, q^1 = v_1 x_b·x_b' + c_1 and q^{l+1} = v_{l+1} n_l E[φ(z_b) φ(z_b')] + c_{l+1};
+    on the diagonal, with ReLU, that is He et al. eq. 8. Backward, G^l_bb' = E[delta_b·delta_b']
+    is n_l v_{l+1} E[φ'(z_b) φ'(z_b')] G^{l+1}; there He et al. eq. 14. The squared
+    norm of a gradient is the mean over pairs of G^l_bb' h^{l-1}_b·h^{l-1}_b'.
     """
     products = [gram]  # h_b·h_b' of what each layer reads
     slopes = []  # n_l v_{l+1} E[φ'(z_b) φ'(z_b')] of each hidden layer

@@ -12,6 +12,7 @@ from itertools import cycle
 
 import numpy as np
 import torch
+from torch.nn.functional import conv2d
 
 from stages.core.activations import ACTIVATIONS
 from stages.core.dataset import Dataset
@@ -19,6 +20,7 @@ from stages.core.networks import Perceptron
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.engine.batched.trainer import train_group
+from stages.engine.device import one_fast_thread
 from stages.engine.results import TrialResult
 
 _IMAGES = 80
@@ -42,6 +44,8 @@ def _digest(device: torch.device) -> str:
         for result in train_group(group, dataset, device):
             for part in _parts(result):
                 hasher.update(part)
+    for part in _convolution(device):
+        hasher.update(part)
     return hasher.hexdigest()
 
 
@@ -82,6 +86,20 @@ def _trial(network: Perceptron, optimizer: str, sigma: float | None = None) -> T
         seed=0,
         replicate=0,
     )
+
+
+@one_fast_thread()
+def _convolution(device: torch.device) -> list[bytes]:
+    """A convolution and its gradients, in both formats: it has kernels of its own."""
+    generator, parts = torch.Generator().manual_seed(0), []
+    shapes = (64, 6, 14, 14), (16, 6, 5, 5)
+    images, kernels = (torch.randn(shape, generator=generator).to(device) for shape in shapes)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        batch, weight = (t.to(memory_format=layout).requires_grad_() for t in (images, kernels))
+        maps = conv2d(batch, weight)
+        gradients = torch.autograd.grad(maps.square().sum(), (batch, weight))
+        parts += [t.detach().cpu().contiguous().numpy().tobytes() for t in (maps, *gradients)]
+    return parts
 
 
 def _parts(result: TrialResult) -> Iterator[bytes]:

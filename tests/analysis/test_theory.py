@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isnan, nan, sqrt
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,17 +12,27 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from stages.analysis.meanfield import chi_1, fixed_point_q
 from stages.analysis.theory import (
     LayerScale,
+    Scale,
     log_error,
     predict_scales,
     reference_stds,
 )
-from stages.core.dataset import MEAN, STD, Dataset
+from stages.core.activations import ACTIVATIONS
+from stages.core.dataset import Dataset
+from tests.core.test_activations import TORCH
 
 Images = NDArray[np.float64]
 Labels = NDArray[np.uint8]
 SIGMAS = (1e-3, 0.05, 1.0)
+STARTS: list[tuple[Scale, float | None, Sequence[float]]] = [
+    ("sigma", None, SIGMAS),
+    ("sigma", 0.0, SIGMAS),
+    ("fan_in", None, (0.1, 1.0, 100.0)),
+    ("fan_in", 0.3, (0.1, 1.0, 100.0)),
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +47,21 @@ def clusters() -> tuple[Images, Labels]:
 @pytest.fixture
 def digits(small_dataset: Dataset) -> tuple[Images, Labels]:
     """The 200 training images of the small data set, normalised."""
-    return (small_dataset.train_images / 255 - MEAN) / STD, small_dataset.train_labels
+    return (
+        small_dataset.train_images / 255 - small_dataset.mean
+    ) / small_dataset.std, small_dataset.train_labels
 
 
 def measure(
-    images: Images, labels: Labels, sizes: Sequence[int], sigmas: Sequence[float], networks: int
+    images: Images,
+    labels: Labels,
+    sizes: Sequence[int],
+    sigmas: Sequence[float],
+    networks: int,
+    *,
+    activation: str = "relu",
+    scale: Scale = "sigma",
+    biases: float | None = None,
 ) -> Images:
     """Squares of activation RMS and gradient norm (networks, sigmas, layers, 2) by autograd."""
     generator = torch.Generator().manual_seed(0)
@@ -50,11 +71,14 @@ def measure(
         shapes = [shape for i, o in pairwise(sizes) for shape in ((o, i), (o,))]
         noise = [torch.randn(shape, generator=generator) for shape in shapes]
         for sigma in sigmas:
-            parameters = [(sigma * n).requires_grad_() for n in noise]
-            layers = list(zip(parameters[::2], parameters[1::2], strict=True))
+            layers = []
+            for weight, bias in zip(noise[::2], noise[1::2], strict=True):
+                std = sigma / sqrt(weight.shape[1]) if scale == "fan_in" else sigma
+                bias_std = std if biases is None else biases
+                layers.append(((std * weight).requires_grad_(), bias_std * bias))
             h, squares = inputs, []
             for weight, bias in layers[:-1]:
-                h = functional.relu(functional.linear(h, weight, bias))
+                h = TORCH[activation](functional.linear(h, weight, bias))
                 squares.append(h.square().mean().item())
             logits = functional.linear(h, *layers[-1])
             squares.append(logits.square().mean().item())
@@ -95,6 +119,52 @@ def test_wide_networks_agree_within_their_spread(clusters: tuple[Images, Labels]
     sizes = (50, 2000, 2000, 10)
     measured = measure(images, labels, sizes, SIGMAS, networks=20)
     assert_means_agree(measured, squares(predict_scales(images, labels, sizes, SIGMAS)), 0.1)
+
+
+@pytest.mark.parametrize(("scale", "biases", "sigmas"), STARTS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_and_start_agrees_with_wide_networks(
+    activation: str,
+    scale: Scale,
+    biases: float | None,
+    sigmas: Sequence[float],
+    clusters: tuple[Images, Labels],
+) -> None:
+    # 0.15: a tenth as above, and layers of 400 units
+    images, labels = clusters
+    sizes = (50, 400, 400, 10)
+    predicted = predict_scales(
+        images, labels, sizes, sigmas, activation=activation, scale=scale, biases=biases
+    )
+    measured = measure(
+        images,
+        labels,
+        sizes,
+        sigmas,
+        networks=15,
+        activation=activation,
+        scale=scale,
+        biases=biases,
+    )
+    assert_means_agree(measured, squares(predicted), 0.15)
+
+
+def test_deep_networks_end_at_the_fixed_point(clusters: tuple[Images, Labels]) -> None:
+    images, labels = clusters
+    sizes = (50, *[100] * 40, 10)
+    [scales] = predict_scales(
+        images[:1],
+        labels[:1],
+        sizes,
+        [sqrt(1.5)],
+        activation="tanh",
+        scale="fan_in",
+        biases=sqrt(0.05),
+    )
+    assert scales[-1].activation_rms ** 2 == pytest.approx(fixed_point_q("tanh", 1.5, 0.05))
+    # Gradients shrink by the root of χ_1 a layer.
+    ratio = scales[20].gradient_norm / scales[30].gradient_norm
+    assert ratio**2 == pytest.approx(chi_1("tanh", 1.5, 0.05) ** 10, rel=1e-4)
 
 
 def test_the_real_sizes_agree(digits: tuple[Images, Labels]) -> None:
@@ -145,6 +215,17 @@ def test_black_images_leave_the_biases() -> None:
     assert pulls * hidden < last.gradient_norm**2 < (pulls + 0.05) * hidden
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_black_images_without_biases_are_predicted_too(activation: str) -> None:
+    images, labels = np.zeros((8, 50)), np.arange(8, dtype=np.uint8)
+    [scales] = predict_scales(
+        images, labels, (50, 30, 20, 10), [0.3], activation=activation, biases=0.0
+    )
+    rms = 0.5 if activation == "sigmoid" else 0.0
+    assert scales[0].activation_rms == pytest.approx(rms, abs=1e-12)
+    assert np.isfinite([scale.gradient_norm for scale in scales]).all()
+
+
 def test_logits_beyond_the_range_of_exp_stay_finite(clusters: tuple[Images, Labels]) -> None:
     [scales] = predict_scales(*clusters, (50, 30, 20, 10), [1e3])
     assert scales[-1].activation_rms > 1e9
@@ -167,16 +248,27 @@ def test_a_sigma_is_predicted_alike_among_others(clusters: tuple[Images, Labels]
     assert together == [predict_scales(*clusters, (50, 30, 10), [s])[0] for s in SIGMAS]
 
 
-def test_reference_stds_are_those_of_torch() -> None:
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_reference_stds_are_those_of_torch(activation: Literal["relu", "tanh"]) -> None:
     # 1e5 draws and more: a relative standard error of at most 1 / sqrt(2e5) = 0.22 %, times 4.
     sizes = (784, 512, 256)
-    for (fan_in, fan_out), reference in zip(pairwise(sizes), reference_stds(sizes), strict=True):
+    references = reference_stds(sizes, activation)
+    for (fan_in, fan_out), reference in zip(pairwise(sizes), references, strict=True):
         weight = torch.empty(fan_out, fan_in)
         generator = torch.Generator().manual_seed(0)
         nn.init.xavier_normal_(weight, generator=generator)
         assert weight.std().item() == pytest.approx(reference.glorot, rel=0.01)
-        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+        nn.init.kaiming_normal_(weight, nonlinearity=activation, generator=generator)
         assert weight.std().item() == pytest.approx(reference.he, rel=0.01)
+
+
+def test_reference_stds_times_the_root_of_fan_in_stand_on_that_axis() -> None:
+    sizes = (784, 512, 256)
+    references = zip(
+        pairwise(sizes), reference_stds(sizes), reference_stds(sizes, scale="fan_in"), strict=True
+    )
+    for (fan_in, _), plain, scaled in references:
+        assert scaled == pytest.approx([std * sqrt(fan_in) for std in plain])
 
 
 def test_log_error_is_the_mean_distance_in_decades() -> None:

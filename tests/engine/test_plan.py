@@ -59,7 +59,7 @@ def test_different_networks_are_trained_side_by_side_the_dearest_first(trial: Tr
     }
     groups = plan_groups(starts, 2, lambda network: 5 if network is deep else 10)
     assert all(len({t.network for t in group.trials}) == 1 for group in groups)
-    assert [group.trials[0].network for group in groups] == [deep] * 4 + [trial.network] * 2
+    assert [group.trials[0].network for group in groups] == [deep] * 6 + [trial.network] * 2
 
 
 def test_the_larger_the_networks_the_smaller_their_groups() -> None:

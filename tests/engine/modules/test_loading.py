@@ -165,16 +165,19 @@ def test_multiplications_of_a_kernel_count_at_every_place(small_dataset: Dataset
         "from mine.blocks import layers",
         "from parts.blocks import layers",
         "from parts import layers",
+        "from far.away.blocks import layers",
+        "import far.away.blocks\nlayers = far.away.blocks.layers",
     ],
 )
-def test_what_a_file_imports_from_its_folder_is_found_and_hashed(
+def test_what_a_file_imports_from_its_folder_or_the_checkout_is_found_and_hashed(
     imported: str, write: Write, small_dataset: Dataset, tmp_path: Path
 ) -> None:
-    helper = "mine/parts/blocks.py" if "parts" in imported else "mine/blocks.py"
+    places = {"parts": "mine/parts/", "far": "far/away/"}
+    place = next((where for word, where in places.items() if word in imported), "mine/")
     write("from .blocks import layers\n", "mine/parts/__init__.py")
     described = []
     for units in (7, 8, 7):
-        write(layers(units), helper)
+        write(layers(units), f"{place}blocks.py")
         described.append(describe(write(f"{imported}\n{HELPED}"), small_dataset, tmp_path))
     first, second, again = described
     assert first.shapes["layers.1.weight"] == (7, 784)

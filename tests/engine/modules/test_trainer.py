@@ -1,7 +1,7 @@
 """Any module: against plain PyTorch, in bits against its continuation, and what the probe sees."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from stages.core.dataset import Dataset
+from stages.core.networks import Perceptron
 from stages.core.records import verify_result
 from stages.core.seeding import batch_order
 from stages.core.starts import Start
 from stages.core.trial import Provenance, Trial
+from stages.engine.batched.trainer import train_group
 from stages.engine.modules.trainer import train_module
 from stages.engine.results import TrialResult
 from stages.process.door import InputError
@@ -42,13 +44,15 @@ NOISY = """
 import random
 import numpy as np
 
+SHIFT = torch.rand(1)
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv2d(1, 4, 5, stride=4)
         self.norm, self.drop = nn.BatchNorm2d(4), nn.Dropout(0.3)
         self.last = nn.Linear(144, 10)
-        self.register_buffer("mask", torch.rand(144))
+        self.register_buffer("mask", torch.rand(144) + SHIFT)
 
     def forward(self, x):
         x = self.drop(self.norm(self.conv(x)).relu()).flatten(1) + self.mask
@@ -120,6 +124,32 @@ def test_a_perceptron_as_a_module_is_trained_as_in_plain_pytorch(
     )
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("scheme", [None, "kaiming_normal", "lsuv"])
+def test_a_perceptron_as_a_module_is_that_of_the_batched_trainer(
+    activation: str,
+    scheme: str | None,
+    trial: Trial,
+    write: Write,
+    module_trial: MakeTrial,
+    small_dataset: Dataset,
+    tmp_path: Path,
+) -> None:
+    start = Start(scheme) if scheme else Start("normal", 1.5, "fan_in", 0.1)
+    own = module_trial(write(PERCEPTRON.replace("relu", activation)), activation, start=start)
+    network = Perceptron((784, 128, 64, 10), activation)
+    [batched] = train_group([replace(trial, network=network, start=start)], small_dataset, CPU)
+    module = train_module(own, small_dataset, CPU, folder=tmp_path)
+    torch.testing.assert_close(module.initial, batched.initial)
+    torch.testing.assert_close(module.weights, batched.weights, rtol=1e-3, atol=1e-4)
+    for ours, theirs in zip(module.history, batched.history, strict=True):
+        assert ours.test_loss == pytest.approx(theirs.test_loss, rel=1e-3)
+        assert ours.train_accuracy == pytest.approx(theirs.train_accuracy, abs=0.011)
+    for probed, expected in zip(module.probes, batched.probes, strict=True):
+        for layer, other in zip(probed.layers, expected.layers, strict=True):
+            assert astuple(layer) == pytest.approx(astuple(other), rel=2e-2, abs=1e-3)
+
+
 def test_the_probe_of_a_perceptron_as_a_module_sees_what_comes_after_each_activation(
     write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -173,6 +203,22 @@ def test_training_with_running_statistics_and_dropout_goes_on_to_the_same_bits(
     assert not torch.equal(whole.weights["norm.running_mean"], whole.initial["norm.running_mean"])
     assert whole.weights["norm.num_batches_tracked"].item() == 3 * 5 + 2
     assert torch.equal(whole.weights["mask"], whole.initial["mask"])
+
+
+def test_code_that_writes_into_its_images_spoils_them_for_no_one(
+    write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    start = Start("lsuv")
+    clean = module_trial(write(PERCEPTRON), start=start)
+    spoiling = module_trial(write(breaks("x *= 0.5"), "other/net.py"), start=start)
+    twice = PERCEPTRON.replace("(x.flatten(1))", "((0.5 * x).flatten(1))")
+    halving = module_trial(write(twice, "third/net.py"), start=start)
+    results = [
+        train_module(trial, small_dataset, CPU, folder=tmp_path)
+        for trial in (clean, spoiling, clean, halving)
+    ]
+    assert same_bits(results[0], results[2])
+    assert same_bits(results[1], results[3])
 
 
 def test_seeds_and_replicates_draw_other_constructors_and_dropout(
