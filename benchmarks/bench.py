@@ -14,7 +14,7 @@ from stages.core.dataset import read_dataset
 from stages.figures.style import house_style, save
 from stages.process.door import InputError
 
-RAW, METRICS, PLOTS = Path("data/raw/mnist"), Path("metrics"), Path("plots")
+RAW, METRICS, PICTURE = Path("data/raw/mnist"), Path("metrics"), Path("benchmarks/benchmark.png")
 
 
 def run(plan: Plan) -> None:
@@ -27,11 +27,11 @@ def run(plan: Plan) -> None:
     modules = measure_modules(RAW, plan.rounds, int(report.machine["cores"]))
     print(f"\n{module_table(modules)}")
     METRICS.mkdir(exist_ok=True)
-    PLOTS.mkdir(exist_ok=True)
+    PICTURE.parent.mkdir(exist_ok=True)
     content = {**report.as_json(), "modules": [row.as_json() for row in modules]}
     text = json.dumps(content, indent=1, allow_nan=False)
     (METRICS / "benchmark.json").write_text(text + "\n")
     with house_style():
-        save(picture(report), PLOTS / "benchmark.png")
+        save(picture(report), PICTURE)
     if report.disagreements:
         sys.exit(1)

@@ -30,6 +30,14 @@ PICTURES = {
         "Accuracy, with the named initialisers magnified",
         "Test accuracy against sigma above, named initialisers beside it below",
     ),
+    "variants": (
+        "Accuracy, by variant",
+        "Test accuracy against sigma, a line for each variant",
+    ),
+    "map": (
+        "Accuracy as a map",
+        "Test accuracy over sigma and the number in which variants differ",
+    ),
     "weight_histograms": (
         "Weights after training",
         "Histograms of all weights and biases after training, a curve for each sigma",

@@ -142,8 +142,8 @@ def write_params(workspace: Path, **changes: Any) -> None:
     """The shipped parameters made small, then changed: `sweep={"num_points": 5}`."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     for section, values in [*SMALL.items(), *changes.items()]:
-        params[section].update(values)
-    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+        params.setdefault(section, {}).update(values)
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def doors() -> list[str]:

@@ -57,8 +57,9 @@ def small_data(classes: int = 10, images: int = 300, chance: float | None = None
     rng = np.random.default_rng(0)
 
     def split(n: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        labels = np.arange(n, dtype=np.uint8) % classes
+        labels = (np.arange(n) % classes).astype(np.uint8)
         if chance is not None:
+            labels %= classes - 1
             labels[: round(chance * n)] = classes - 1
         return rng.integers(0, 256, (n, 12), dtype=np.uint8), labels
 
@@ -71,6 +72,7 @@ def write_models(
     data: Mapping[str, Dataset] | None = None,
     modules: Mapping[tuple[str, str], Module] | None = None,
     diverged: Callable[[str, Trial], bool] = lambda *_: False,
+    origin: Callable[[Trial], Provenance] = lambda _: PROVENANCE,
 ) -> Path:
     """Write data/raw and data/models of the params.yaml in `folder`; returns `folder`.
 
@@ -84,13 +86,14 @@ def write_models(
     files: dict[str, bytes] = {FACTS: facts.to_json().encode()}
     for variant, params in read_params(folder / "params.yaml").sweeps().items():
         for trial in sweep_trials(params, facts):
-            record = record_of(trial, course(variant, trial), diverged(variant, trial))
+            ends = course(variant, trial), diverged(variant, trial)
+            record = record_of(trial, *ends, provenance=origin(trial))
             within = f"{variant}/{trial.name}".lstrip("/")
             files[f"{within}/{RECORD}"] = record_file(record)
             if params.sweep.keep_weights:
                 weights = weights_of(trial)
                 files[f"{within}/{INITIAL}"] = save(weights)
-                files[f"{within}/{WEIGHTS}"] = save({n: 2 * w for n, w in weights.items()})
+                files[f"{within}/{WEIGHTS}"] = save(doubled(weights))
     models = folder / "data" / "models"
     for name, content in files.items():
         (models / name).parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +183,11 @@ def weights_of(trial: Trial) -> dict[str, NDArray[Any]]:
         else np.zeros(shape, np.int64)
         for name, (kind, shape) in trial.network.tensors.items()
     }
+
+
+def doubled(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Parameters, that is; what counts stays."""
+    return {n: 2 * t if t.dtype == np.float32 else t for n, t in tensors.items()}
 
 
 def _without_nan(value: Any) -> Any:

@@ -3,26 +3,18 @@
 import re
 import warnings
 from collections.abc import Iterator
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-from stages.figures.regimes import regimes
-from studies.depth.params import read_params
-from studies.sgd import plot as sgd
 
 from stages import aggregate, report, train
-from stages.analysis.tables import METRICS, read_points
+from stages.analysis.metrics import read_metrics
+from stages.analysis.tables import METRICS
 from stages.figures.style import house_style
 from stages.plot import figures
-from studies.depth import plot as depth
-from tests.conftest import REPOSITORY, open_doors, write_params
-
-SPACE = 3
-"""Pixels, of 960, between a number below an axis and the edge of the page."""
+from tests.conftest import open_doors, write_params
+from tests.readable import assert_readable
 
 Case = dict[str, dict[str, Any]]
 
@@ -74,57 +66,14 @@ def extreme(request: pytest.FixtureRequest, workspace: Path) -> Iterator[str]:
         train.main(Path())
         warnings.simplefilter("error")
         aggregate.main(Path())
-        report.main()
+        report.main(Path())
         yield request.param
 
 
 def test_all_figures_are_drawn_and_the_report_is_true(extreme: str) -> None:
-    for figure in figures().values():
+    for figure in figures(read_metrics(METRICS)).values():
         assert_readable(figure)
-    assert_readable(regimes(2 * [("SGD", read_points())]))
     assert_sensible(Path("metrics/report.md").read_text(encoding="utf-8"), extreme)
-
-
-def test_the_pictures_of_the_studies_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(REPOSITORY)
-    sweeps = [(folder.name, read_points(folder / METRICS)) for folder in (sgd.ADAM, sgd.STUDY)]
-    params = read_params()
-    with house_style():
-        assert_readable(regimes(sweeps))
-        assert_readable(depth.trainability(depth.read_panels(params), params))
-
-
-def assert_readable(figure: Figure) -> None:
-    """Nothing is cut, no labels of an axis touch, no two entries of a legend are the same."""
-    figure.draw_without_rendering()
-    page = figure.bbox
-    texts = [t for t in figure.findobj(Text) if isinstance(t, Text) and t.get_text().strip()]
-    ticks = {
-        label
-        for axes in figure.axes
-        for axis in (axes.xaxis, axes.yaxis)
-        for label in axis.get_ticklabels(which="both")
-    }
-    for text in texts:
-        box = text.get_window_extent()
-        if text.get_visible() and text not in ticks:
-            assert page.x0 - 1 <= box.x0, text
-            assert box.x1 <= page.x1 + 1, text
-            assert page.y0 - 1 <= box.y0, text
-            assert box.y1 <= page.y1 + 1, text
-    for axes in figure.axes:
-        low, high = sorted(axes.get_xlim())
-        boxes = [
-            tick.label1.get_window_extent()
-            for tick in axes.xaxis.get_major_ticks()
-            if low <= tick.get_loc() <= high and tick.label1.get_visible()
-        ]
-        assert all(page.x0 + SPACE <= box.x0 and box.x1 <= page.x1 - SPACE for box in boxes), axes
-        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2)), axes
-    for legend in figure.legends:
-        labels = [text.get_text() for text in legend.get_texts()]
-        assert len(labels) == len(set(labels))
-        assert len(labels) <= 8
 
 
 NONSENSE = (

@@ -380,7 +380,7 @@ def test_dvc_fills_every_anchor_and_tells_revisions_apart(
     assert {row["rev"] for row in spec["data"]["values"]} == {"workspace", "HEAD"}
     without_data = json.dumps({**spec, "data": {**spec["data"], "values": []}})
     assert "<DVC_METRIC_" not in without_data
-    assert re.search(r'"(color|facet)": \{"field": "rev"', without_data)
+    assert re.search(r'"(color|facet)": \{"field": "(rev|panel)"', without_data)
 
 
 @pytest.mark.parametrize("template", PLOTS)
@@ -390,7 +390,7 @@ def test_template_uses_only_fields_that_exist(
     spec = filled[template]
     columns = set(spec["data"]["values"][0])
     assert set(spec["data"]["format"]["parse"]) <= columns
-    made = set(values_of(spec["transform"], "as"))
+    made = set(values_of(spec, "as"))
     text = json.dumps(values_of(spec, "calculate") + values_of(spec, "filter"))
     read = {*values_of(spec, "field"), *re.findall(r"datum\.(\w+)", text)}
     assert read

@@ -1,10 +1,14 @@
 """How deep a network can be trained, as mean-field theory foretells it: 6 depth scales."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from stages.analysis.grid import Grid, Panel
 from stages.analysis.meanfield import critical_sigma_w2, depth_scale
 from stages.analysis.setting import Setting
+
+_depth_scale = cache(depth_scale)
+"""All rows of a map share their sigmas."""
 
 SCALES = 6
 """Depth scales through which networks can be trained, as found by Schoenholz et al. 2017."""
@@ -24,7 +28,7 @@ class DepthTheory:
     def depth(self, sigma_w2: float) -> float:
         """Up to so many layers networks can be trained: SCALES times ξ."""
         biases = sigma_w2 / self.width if self.sigma_b2 is None else self.sigma_b2
-        return SCALES * depth_scale(self.activation, sigma_w2, biases)
+        return SCALES * _depth_scale(self.activation, sigma_w2, biases)
 
     @property
     def critical(self) -> float | None:

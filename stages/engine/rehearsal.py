@@ -8,11 +8,13 @@ of them round in their own way, and so this digest is another.
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 
 import numpy as np
 import torch
 from torch.nn.functional import conv2d
 
+from stages.core.activations import ACTIVATIONS
 from stages.core.dataset import Dataset
 from stages.core.networks import Perceptron
 from stages.core.starts import NORMAL, Start
@@ -57,16 +59,22 @@ def _dataset() -> Dataset:
 
 
 def _groups() -> Iterator[list[Trial]]:
-    """A full group of the usual network, and single ones of other shapes and optimisers."""
-    usual = (_PIXELS, 128, 64, _CLASSES)
+    """A full group of the usual network, and single ones of other shapes and optimisers.
+
+    The others have each activation once, those of 128 and more units the shapes of deep networks.
+    """
+    usual = Perceptron((_PIXELS, 128, 64, _CLASSES), "relu")
     yield [_trial(usual, "adam", sigma) for sigma in (0.001, 0.03, 0.1, 1.0)]
-    yield [_trial((_PIXELS, 100, _CLASSES), "sgd")]
-    yield [_trial((_PIXELS, 32, 32, _CLASSES), "momentum")]
+    hidden, optimizers = ((128, 128), (100,), (32, 32)), ("sgd", "momentum", "adam")
+    for activation, units, optimizer in zip(
+        ACTIVATIONS, cycle(hidden), cycle(optimizers), strict=False
+    ):
+        yield [_trial(Perceptron((_PIXELS, *units, _CLASSES), activation), optimizer)]
 
 
-def _trial(sizes: tuple[int, ...], optimizer: str, sigma: float | None = None) -> Trial:
+def _trial(network: Perceptron, optimizer: str, sigma: float | None = None) -> Trial:
     return Trial(
-        network=Perceptron(sizes, "relu"),
+        network=network,
         data="",
         start=Start("orthogonal") if sigma is None else Start(NORMAL, sigma),
         optimizer=optimizer,

@@ -33,6 +33,10 @@ _LABELS, _ROOM = 14, 12
 """Numbers beside the axis at most, and ticks below all panels."""
 
 
+_SMOOTH = 120
+"""Points of a curve of theory, each of which takes up to 0.05 s."""
+
+
 def variant_map(results: Sequence[Results]) -> Figure | None:
     """Draw a panel for each word in which variants differ; None if they are no map."""
     grid = find_grid(results)
@@ -118,7 +122,7 @@ def _scale(axes: Axes, grid: Grid) -> None:
 def _draw_theory(axes: Axes, theory: DepthTheory) -> None:
     """Draw 6 ξ over the cells, whose x is sigma_w² or its root."""
     x, y, linear = axes.get_xlim(), axes.get_ylim(), axes.get_xscale() == "linear"
-    places = np.linspace(*x, 400) if linear else np.geomspace(*x, 400)
+    places = np.linspace(*x, _SMOOTH) if linear else np.geomspace(*x, _SMOOTH)
     depths = [theory.depth(float(place if linear else place**2)) for place in places]
     axes.plot(places, depths, color=VERMILION, linewidth=2, label=f"{SCALES} ξ")
     if theory.critical is not None:

@@ -57,10 +57,10 @@ _TICKS = 12
 _ROOM = 9
 """Labelled ticks that fit below the figure."""
 
-_NAME, _LINE = 28, 0.17
+_NAME, _LINE = 28, 0.18
 """Characters of a name beside the lines, and inches of its height."""
 
-_LOWEST, _HIGHEST, _AROUND = 6, 12, 2.3
+_LOWEST, _HIGHEST, _AROUND = 6, 12, 2.7
 """Inches: of the figure, and of what stands above and below its axes."""
 
 
@@ -80,11 +80,12 @@ def variants(results: Sequence[Results]) -> Figure:
     for group in by_data(results):
         draw_chance(axes, group[0].setting)
     draw_diverged(axes, [point for of in results for point in of.points], size=6)
-    if not grid:
-        _name(axes, results, looks, _LINE / (figure.get_figheight() - _AROUND))
     caption = variants_caption(results)
     heading(axes, "Accuracy against the scale of initialisation, by variant", caption)
     figure.legend(loc="outside lower center", ncols=2)
+    if not grid:
+        figure.draw_without_rendering()  # lays out, and so tells how high the axes are
+        _name(axes, results, looks, _LINE * figure.dpi / axes.get_window_extent().height)
     return figure
 
 
@@ -142,7 +143,7 @@ def _name(axes: Axes, results: Sequence[Results], looks: Sequence[Look], gap: fl
         ),
         key=lambda end: end[0].test_accuracy,
     )
-    ends = list(even_choice(ends, int(1 / gap)))
+    ends = list(even_choice(ends, int(1 / gap) - 1))
     top = axes.get_ylim()[1]
     places = spread_out([100 * point.test_accuracy / top for point, *_ in ends], gap)
     for (point, name, colour), place in zip(ends, places, strict=True):
@@ -159,11 +160,11 @@ def _name(axes: Axes, results: Sequence[Results], looks: Sequence[Look], gap: fl
 
 
 def spread_out(places: Sequence[float], gap: float) -> list[float]:
-    """Rising `places` within 0 to 1, moved so that neighbours are `gap` apart; they have to fit."""
+    """Rising `places` from 0 to 1, moved until neighbours are `gap` apart, and the last from 1."""
     moved: list[float] = []
     for place in places:
         moved.append(max(place, moved[-1] + gap) if moved else place)
-    ceiling = 1.0
+    ceiling = 1 - gap
     for number in reversed(range(len(moved))):
         moved[number] = min(moved[number], ceiling)
         ceiling = moved[number] - gap

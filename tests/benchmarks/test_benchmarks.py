@@ -209,7 +209,7 @@ def test_small_run_writes_table_json_and_picture(
     assert [row["network"] for row in content["modules"]] == list(NETWORKS)
     assert f"{content['modules'][0]['ratio']:.1f} times as long" in output
     assert content["machine"]["torch"] == version("torch")
-    assert imread(here / "plots/benchmark.png").shape[2] == 4
+    assert imread(here / "benchmarks/benchmark.png").shape[2] == 4
 
 
 def test_says_how_to_get_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,354 @@
+"""Variants, modules, other data and networks without weights, from made-up models to the report."""
+
+import csv
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from stages import plot, report
+from stages.analysis.comparison import best_variant, comparisons
+from stages.analysis.findings import findings
+from stages.analysis.grid import find_grid
+from stages.analysis.metrics import read_metrics
+from stages.analysis.trainability import depth_theory
+from stages.core.networks import Module
+from stages.core.trial import Trial
+from stages.figures.map import variant_map
+from stages.figures.style import house_style
+from stages.figures.variants import spread_out
+from stages.figures.variants import variants as draw_variants
+from tests.conftest import stage_environment, write_params
+from tests.models import aggregated, record, results_of, setting_of, small_data
+from tests.readable import assert_readable
+
+OPTIMISERS: dict[str, Any] = {
+    "adam": {},
+    "sgd": {"train": {"optimizer": "sgd", "lr": 0.01}},
+    "momentum": {"train": {"optimizer": "momentum", "lr": 0.01}},
+}
+TINY: dict[str, Any] = {"hidden": [4, 3]}
+
+
+def narrow(variant: str, trial: Trial) -> list[float]:
+    """Adam learns everywhere, the others near 0.03 alone."""
+    distance = abs(math.log10((trial.start.sigma or 0.03) / 0.03))
+    return [0.95 if variant == "adam" else max(0.1, 0.93 - 0.6 * distance)] * trial.records
+
+
+def told(folder: Path, **changes: Any) -> str:
+    """Draw and report `folder`; the report."""
+    plot.main(folder)
+    report.main(folder)
+    return (folder / "metrics" / "report.md").read_text(encoding="utf-8")
+
+
+def pictures(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "plots").iterdir()}
+
+
+def rows(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / "metrics" / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def optimisers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("optimisers")
+    write_params(folder, model=TINY, variants=OPTIMISERS)
+    return aggregated(folder, narrow)
+
+
+def test_every_table_names_the_variant_first(optimisers: Path) -> None:
+    tables = {path.name for path in (optimisers / "metrics").glob("*.csv")}
+    assert len(tables) == 8
+    for name in tables - {"baselines.csv"}:
+        found = rows(optimisers, name)
+        assert next(iter(found[0])) == "variant"
+        assert list(dict.fromkeys(row["variant"] for row in found)) == list(OPTIMISERS)
+    summary = json.loads((optimisers / "metrics" / "summary.json").read_text())
+    assert list(summary) == list(OPTIMISERS)
+    assert summary["adam"]["best_accuracy"] == pytest.approx(0.95)
+
+
+def test_variants_are_compared_in_one_picture_and_one_report(optimisers: Path) -> None:
+    text = told(optimisers)
+    assert pictures(optimisers) == {"variants.png"}
+    assert "9 networks (12-4-3-10, ReLU) were trained on MNIST, in 3 variants that" in text
+    assert "differ in `train.lr` and `train.optimizer`." in text
+    assert re.search(r"\| sgd \| 0.01 \| SGD \| 0.0316 \| 91\.\d\d% \|", text)
+    assert "adam reaches 95.00 ± 1.26 % at σ = 0.001, the highest of all." in text
+    answers = json.loads((optimisers / "metrics" / "answer.json").read_text())
+    assert {name: answer["at_chance"] for name, answer in answers.items()} == {
+        "adam": 0,
+        "sgd": 2,
+        "momentum": 2,
+    }
+
+
+def test_the_doors_take_the_folder_of_a_study(optimisers: Path, tmp_path: Path) -> None:
+    shutil.copytree(optimisers, tmp_path / "study")
+    shutil.copytree(optimisers / "data" / "raw", tmp_path / "data" / "raw")
+    for stage in ("aggregate", "plot", "report"):
+        door = [sys.executable, "-m", f"stages.{stage}", "study"]
+        subprocess.run(door, check=True, cwd=tmp_path, env=stage_environment())
+    assert pictures(tmp_path / "study") == {"variants.png"}
+
+
+def test_a_difference_that_seeds_do_not_bear_out_is_within_noise() -> None:
+    def said(*others: list[float]) -> str:
+        both = [[0.96, 0.97, 0.98], *others]
+        return best_variant(
+            [
+                results_of([record(0.1, [a], r) for r, a in enumerate(finals)], f"v{i}")
+                for i, finals in enumerate(both)
+            ],
+            named=False,
+        )
+
+    assert "v0 reaches 97.00 ± 0.58 %" in said([0.97, 0.96, 0.97])
+    assert "Within noise of that: v1." in said([0.97, 0.96, 0.97])
+    assert "Behind, beyond noise: v1 by 1.00 points." in said([0.95, 0.96, 0.97])
+    assert "Behind, more than the test images explain: v2 by 20.00 points." in said(
+        [0.97, 0.96, 0.97], [0.77]
+    )
+
+
+def test_variants_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> None:
+    write_params(tmp_path, model=TINY, variants={"a": {}, "b": {"data": {"name": "fashion_mnist"}}})
+    data = {"mnist": small_data(), "fashion_mnist": small_data(classes=4)}
+    text = told(aggregated(tmp_path, narrow, data=data))
+    assert "were trained on MNIST and Fashion-MNIST" in text
+    assert "On MNIST, a reaches" in text
+    assert "On Fashion-MNIST, b reaches" in text
+    assert "highest of all" not in text
+    chances = {row["variant"]: float(row["chance"]) for row in rows(tmp_path, "accuracy.csv")}
+    assert chances == {"a": 0.1, "b": 0.25}
+
+
+def test_chance_and_wording_are_those_of_the_data(tmp_path: Path) -> None:
+    folder = {"name": "folder", "path": "my/a_b"}
+    write_params(tmp_path, model={**TINY, "activation": "tanh"}, data=folder)
+    models = {"folder": small_data(classes=3, chance=0.7)}
+    text = told(aggregated(tmp_path, lambda *_: [0.74, 0.74], data=models))
+    assert "No network learned at any σ: each ended at chance (77.94 % or less)" in text
+    assert "(12-4-3-3, tanh)" in text
+    assert "trained on my/a&#95;b." in text
+    assert "MNIST" not in text
+    assert "ReLU" not in text
+
+
+def test_a_module_has_names_of_layers_and_no_theory(tmp_path: Path) -> None:
+    module = Module(
+        path="networks/small.py:Small",
+        source="50",
+        parameters=(("conv.weight", (5, 1, 2, 2)), ("norm.weight", (5,)), ("out.weight", (10, 20))),
+        buffers=(("norm.running_mean", "F32", (5,)), ("norm.num_batches_tracked", "I64", ())),
+        layers=("conv.weight", "out.weight"),
+        activation="relu",
+        image_shape=(3, 4),
+        classes=10,
+        operations=1,
+    )
+    write_params(tmp_path, model={"network": module.path}, sweep={"biases": "zero"})
+    aggregated(tmp_path, narrow, modules={(module.path, "mnist"): module})
+    text = told(tmp_path)
+    assert len(pictures(tmp_path)) == 4
+    assert rows(tmp_path, "theory.csv") == []
+    assert "(Small of networks/small.py)" in text
+    assert "weights from N(0, σ²), biases 0, gains of normalisation 1" in text
+    assert "Theory" not in text
+    assert "theory" not in text
+    setting = read_metrics(tmp_path / "metrics")[0].setting
+    fans = [(layer.name, layer.fan_in, layer.fan_out) for layer in setting.layers]
+    assert fans == [("conv", 4, 20), ("out", 20, 10)]
+    with house_style():
+        signals = plot.figures(read_metrics(tmp_path / "metrics"))["signals"]
+        assert {"conv", "out"} <= {t.get_text() for t in signals.legends[0].get_texts()}
+
+
+def test_without_weights_there_are_no_pictures_of_them(tmp_path: Path) -> None:
+    asked = {"keep_weights": False, "initializers": ["orthogonal"]}
+    write_params(tmp_path, model=TINY, sweep=asked)
+    text = told(aggregated(tmp_path, narrow))
+    assert pictures(tmp_path) == {"accuracy_vs_sigma.png", "signals.png"}
+    for name in ("histograms.csv", "layers.csv", "distributions.csv", "theory.csv"):
+        assert rows(tmp_path, name) == []
+    linked = set(re.findall(r"\(\.\./plots/(.+?)\)", text))
+    assert linked == pictures(tmp_path)
+    assert "orthogonal reaches" in text
+
+
+def test_steps_shorter_than_an_epoch_are_told_as_steps(tmp_path: Path) -> None:
+    def course(_: str, trial: Trial) -> list[float]:
+        return [0.8] * trial.records
+
+    write_params(tmp_path, model=TINY, train={"steps": 3})  # of 5 in an epoch
+    text = told(aggregated(tmp_path, course))
+    assert "| training | 3 steps, batches of 64 |" in text
+    assert "| final accuracy | at step 3 |" in text
+    assert "first epoch" not in text.split("## Numbers")[1]
+    setting = read_metrics(tmp_path / "metrics")[0].setting
+    assert setting.length == "3 steps"
+
+
+def test_an_unfinished_epoch_is_told_as_its_step() -> None:
+    records = [record(sigma, [0.5, 0.8]) for sigma in (0.01, 0.1)]
+    results = results_of(records, train={"steps": 1500})  # of 938 in an epoch
+    assert "rose by 30.00 points from epoch 1 to step 1500" in " ".join(findings(results))
+
+
+def test_with_fan_in_scale_layers_are_measured_in_units_of_their_own(tmp_path: Path) -> None:
+    write_params(
+        tmp_path, model=TINY, sweep={"scale": "fan_in", "initializers": ["kaiming_normal"]}
+    )
+    aggregated(tmp_path, narrow)
+    [setting] = [metrics.setting for metrics in read_metrics(tmp_path / "metrics")]
+    assert [setting.he(layer) for layer in setting.layers] == pytest.approx([math.sqrt(2)] * 3)
+    assert (setting.textbook.low, setting.textbook.high) == (0.1, 10)
+    [named] = rows(tmp_path, "baselines.csv")
+    # Made-up weights of a scheme have the deviation 0.1, so σ is that times the root of 12, 4, 3.
+    assert [*map(float, named["layer_sigmas"].split())] == pytest.approx(
+        [0.1 * math.sqrt(n) for n in (12, 4, 3)], rel=0.5
+    )
+    assert "standard deviation of initial weights times √fan-in" in told(tmp_path)
+
+
+def test_a_textbook_speaks_of_the_network_at_hand() -> None:
+    shipped = setting_of().textbook
+    assert (shipped.low, shipped.high) == (0.001, 1.0)
+    wide = setting_of(model={"hidden": [100_000]}).textbook
+    assert wide.low < shipped.low
+
+
+DEPTHS = {
+    f"{activation}-{depth}": {
+        "model": {"depth": depth, "activation": activation, "hidden": [4]},
+        "sweep": {"biases": biases},
+    }
+    for activation, biases in (("tanh", 0.2236068), ("relu", "zero"))
+    for depth in (2, 5, 11)
+}
+EVEN = [float(f"{math.sqrt(x):.8g}") for x in np.linspace(1, 4, 4)]
+
+
+def test_depths_and_activations_make_a_map_with_theory(tmp_path: Path) -> None:
+    asked = {"sigmas": EVEN, "scale": "fan_in", "keep_weights": False, "initializers": []}
+    write_params(tmp_path, sweep=asked, variants=DEPTHS)
+    text = told(aggregated(tmp_path, narrow))
+    assert pictures(tmp_path) == {"variants.png", "map.png"}
+    assert "../plots/map.png" in text
+    results = [metrics.results() for metrics in read_metrics(tmp_path / "metrics")]
+    grid = find_grid(results)
+    assert grid is not None
+    assert grid.parameter == "model.depth"
+    assert grid.of_variance
+    assert {panel.title: tuple(panel.numbers) for panel in grid.panels} == {
+        "tanh, σ_b = 0.224": (2, 5, 11),
+        "ReLU, σ_b = 0": (2, 5, 11),
+    }
+    relu = depth_theory(grid.panels[1].rows[0].setting)
+    assert relu is not None
+    assert relu.critical == pytest.approx(2)
+    assert relu.depth(1.0) == pytest.approx(6 / math.log(2))
+    with house_style():
+        figure = variant_map(results)
+        assert figure is not None
+        assert_readable(figure)
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"6 ξ", "χ₁ = 1"}
+
+
+@pytest.mark.parametrize(
+    ("variants", "parameter"),
+    [
+        ({f"lr-{lr:g}": {"train": {"lr": lr}} for lr in (0.001, 0.01, 0.1)}, "train.lr"),
+        (OPTIMISERS, None),
+        ({"tanh": {"model": {"activation": "tanh"}}, "relu": {}}, None),
+    ],
+    ids=["learning rates", "optimisers", "words"],
+)
+def test_only_numbers_make_a_map(variants: dict[str, Any], parameter: str | None) -> None:
+    results = [
+        results_of([record(sigma, [0.9]) for sigma in (0.01, 0.1)], name, **overrides)
+        for name, overrides in variants.items()
+    ]
+    grid = find_grid(results)
+    assert (grid.parameter if grid else None) == parameter
+    with house_style():
+        figure = variant_map(results)
+        assert (figure is None) == (parameter is None)
+        if figure:
+            assert_readable(figure)
+
+
+EXTREMES: dict[str, tuple[int, list[float], float, bool]] = {
+    "one sigma": (3, [0.05], 0.9, False),
+    "all diverged": (3, [1e5, 1e6], 0.098, True),
+    "all at chance": (4, [0.01, 0.1], 0.1135, False),
+    "ten decades": (9, [1e-30, 1e-8, 1e6], 0.9, False),
+    "neighbours": (2, [0.05, 0.0500001, 0.0500002], 0.9, False),
+    "forty": (40, [0.01, 0.1, 1.0], 0.9, False),
+    "hundred": (100, [0.01, 0.1], 0.5, True),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+@pytest.mark.parametrize("by", ["words", "numbers"])
+def test_extremes_of_variants_are_readable(name: str, by: str) -> None:
+    count, sigmas, accuracy, diverged = EXTREMES[name]
+    results = [
+        results_of(
+            [record(sigma, [accuracy - i / 1000], diverged=diverged) for sigma in sigmas],
+            f"a-variant-with-a-rather-long-name-{i}",
+            train={"lr": 0.001 * (i + 1)} if by == "numbers" else {},
+            model={} if by == "numbers" else {"hidden": [i + 1, 3]},
+        )
+        for i in range(count)
+    ]
+    with house_style():
+        figure = draw_variants(results)
+        assert_readable(figure)
+        assert_names_do_not_touch(figure)
+        if chart := variant_map(results):
+            assert_readable(chart)
+    text = " ".join(comparisons(results))
+    assert not re.search(r"\bnan\b|\binf\b|\b1 others\b|0\.00 points", text)
+    assert ("no network learned" in text.lower()) == (accuracy < 0.2)
+
+
+def assert_names_do_not_touch(figure: Figure) -> None:
+    texts = [t for t in figure.findobj(Text) if isinstance(t, Text)]
+    names = [t for t in texts if re.fullmatch("\\S+name-\\d+", t.get_text())]
+    assert len(names) > 1 or figure.axes[1:]  # a scale of colours
+    boxes = [Text.get_window_extent(name) for name in names]  # without the line to it
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+
+
+def test_the_lines_of_few_variants_differ_in_colour_and_kind() -> None:
+    results = [
+        results_of([record(s, [0.9]) for s in (0.01, 0.1)], f"v{i}", model={"hidden": [i + 1]})
+        for i in range(9)
+    ]
+    with house_style():
+        axes = draw_variants(results).axes[0]
+    lines = axes.get_lines()[:9]
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 9
+    assert len({line.get_marker() for line in lines}) == 9
+
+
+def test_places_are_spread_out_and_stay_within() -> None:
+    for places in ([0.5, 0.5, 0.5], [0.97, 0.98, 0.99], [0.0, 0.01, 0.9]):
+        moved = spread_out(places, 0.1)
+        assert all(b - a > 0.0999 for a, b in pairwise(moved))
+        assert moved[0] >= 0
+        assert moved[-1] <= 1
