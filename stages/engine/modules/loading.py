@@ -8,6 +8,7 @@ difference to others.
 
 import ast
 import hashlib
+import os
 import sys
 import tokenize
 from collections.abc import Iterator
@@ -73,13 +74,14 @@ class Source:
 def read_source(path: str, folder: Path) -> Source:
     """Read the source that FILE.py:CLASS is made of, running none of it.
 
-    A relative FILE lies in `folder`, an absolute one anywhere; what it imports is looked for beside
-    it, then in `folder`. Raises InputError (one line) if it is missing or no Python.
+    FILE is relative to `folder`, or absolute; what it imports is looked for beside it, then in
+    `folder`. Files below the current folder are named relative to that. Raises InputError (one
+    line) if one is missing or no Python.
     """
     name, _, class_name = path.rpartition(":")
     if not name.endswith(".py") or not class_name.isidentifier():
         raise refusal(f"{path}: {_EXPECTED}")
-    file = folder / name
+    file = Path(os.path.abspath(folder / name))  # noqa: PTH100  # leaves links as they are
     if file.is_relative_to(Path.cwd()):  # people read its name
         file = file.relative_to(Path.cwd())
     if not file.is_file():

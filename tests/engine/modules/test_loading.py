@@ -11,6 +11,7 @@ import torch
 from stages.core.dataset import Dataset
 from stages.core.networks import Module
 from stages.engine.modules.describe import describe
+from stages.engine.modules.loading import read_source
 from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 from tests.engine.modules.conftest import Write
@@ -194,6 +195,17 @@ def test_comments_and_files_that_are_not_imported_make_no_difference(
     assert describe(write(f"# why\n{FINE}"), small_dataset, tmp_path) == first
     moved = describe(write(FINE, "other/net.py"), small_dataset, tmp_path)
     assert replace(moved, path=first.path) == first
+
+
+def test_a_file_is_named_as_people_name_it_and_one_outside_by_its_whole_path(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(FINE, "outside.py")
+    write(FINE, "checkout/networks/net.py")
+    monkeypatch.chdir(tmp_path / "checkout")
+    for folder in (Path(), Path.cwd()):
+        assert read_source("networks/net.py:Net", folder).file == Path("networks/net.py")
+        assert read_source("../outside.py:Net", folder).file == tmp_path / "outside.py"
 
 
 def test_files_of_one_name_in_two_folders_are_kept_apart(
