@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -106,7 +106,7 @@ def unlike(workspace: Row, others: Sequence[Row]) -> list[str]:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """One line for each revision, more where its changes need them."""
+    """One line for each revision, more where its changes need them; one for each variant below."""
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), width=WIDTH)
     made.add_column("\nexperiment", overflow="fold", max_width=18)
     made.add_column("\nchanged", overflow="fold", ratio=1)
@@ -116,9 +116,25 @@ def table(rows: Sequence[Row]) -> Table:
     _, base, *_ = rows
     for row in rows:
         name = row.name if row.state == "success" else f"{row.name} ({row.state})"
-        outcome = (told(of.form, row.metrics.get(metric)) for metric, of in ANSWER.items())
-        made.add_row(Text(name), Folded(list(changes(row, base))), *map(Text, outcome))
+        cells: list[RenderableType] = [Text(name), Folded(list(changes(row, base)))]
+        for variant, metrics in outcomes(row.metrics).items():
+            if variant and cells:
+                made.add_row(*cells)
+            outcome = (told(of.form, metrics.get(metric)) for metric, of in ANSWER.items())
+            made.add_row(
+                *([Text(f"  {variant}"), Text()] if variant else cells), *map(Text, outcome)
+            )
+            cells = []
     return made
+
+
+def outcomes(metrics: Values) -> dict[str, dict[str, Any]]:
+    """The metrics of each variant by its name; of the only sweep, or of none yet, by ""."""
+    by_variant: dict[str, dict[str, Any]] = {}
+    for name, value in metrics.items():
+        variant, _, metric = name.rpartition(".")
+        by_variant.setdefault(variant, {})[metric] = value
+    return by_variant or {"": {}}
 
 
 def changes(row: Row, base: Row) -> Iterator[str]:

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from stages.aggregate import read_records
+from stages.aggregate import read_finished
 from stages.core.dataset import Dataset
-from stages.core.params import read_params
-from stages.core.trial import sweep_trials
 from stages.process.door import InputError
 from stages.process.sums import SUMS, read_sums, sha256, write_sums
 from tests.conftest import fail_stage, run_stage, write_data, write_params
@@ -147,11 +145,12 @@ def test_what_is_not_as_train_wrote_it_is_refused_in_one_line(
     models: Path, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     shutil.copytree(models / "data" / "models", tmp_path / "data" / "models")
-    trials = sweep_trials(read_params(models / "params.yaml"))
-    assert len(read_records(tmp_path, trials)) == 2
-    damage(tmp_path / "data" / "models" / trials[1].name / name)
+    shutil.copy(models / "params.yaml", tmp_path)
+    [finished] = read_finished(tmp_path)
+    assert len(finished.records) == 2
+    damage(tmp_path / "data" / "models" / finished.records[1].trial.name / name)
     with pytest.raises(InputError, match=r"data/models.*dvc repro") as refusal:
-        read_records(tmp_path, trials)
+        read_finished(tmp_path)
     assert "\n" not in str(refusal.value)
 
 

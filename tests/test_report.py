@@ -44,8 +44,8 @@ def write_sweep(
     **changes: Any,
 ) -> Path:
     """A sweep of the sigmas 0.001 to 1; each replicate is 0.2 points above the one before."""
-    sweep = {"num_points": len(courses), "replicates": replicates}
-    sweep["initializers"] = [baseline.initializer for baseline in named]
+    initializers = [baseline.initializer for baseline in named]
+    sweep = {"num_points": len(courses), "replicates": replicates, "initializers": initializers}
     write_params(folder, sweep=sweep, report={"final_epochs": 1}, **changes)
 
     def course(_: str, trial: Trial) -> list[float]:

@@ -102,7 +102,7 @@ def run_table(results: Sequence[Results]) -> str:
 def variant_table(results: Sequence[Results]) -> str:
     """A row for each variant: its values of what differs, and its answer."""
     differs = what_differs(results)
-    header = ["variant", *(f"{name}" for name in differs), *ANSWER]
+    header = ["variant", *differs, *(name.replace("_", " ") for name in ANSWER)]
     rows = [
         [
             plain(of.setting.variant),
@@ -111,7 +111,7 @@ def variant_table(results: Sequence[Results]) -> str:
         ]
         for place, of in enumerate(results)
     ]
-    return table([column.replace("_", " ") for column in header], rows)
+    return table(header, rows)
 
 
 def number_table(results: Sequence[Results]) -> str:
