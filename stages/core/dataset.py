@@ -26,7 +26,7 @@ RAW_FILES: Final = (*TRAIN, *TEST)
 """How a data set's files are called, as MNIST's were published: images, then labels."""
 
 _IDX_UNSIGNED_BYTE: Final = 0x08
-_PART: Final = 2**18
+_PART: Final = 2**16
 """Pixels of which squares are summed at once; they fit a processor's cache."""
 
 
@@ -93,8 +93,8 @@ class Dataset:
         """Of the pixels of the training images and of their squares."""
         pixels, squares = self.train_images.reshape(-1), 0
         for start in range(0, pixels.size, _PART):
-            part = pixels[start : start + _PART].astype(np.float64)
-            squares += int(part @ part)  # of whole numbers, so exact in whatever order it adds
+            part = pixels[start : start + _PART].astype(np.uint32)
+            squares += int((part * part).sum(dtype=np.uint64))
         return int(pixels.sum(dtype=np.int64)), squares
 
 

@@ -65,15 +65,15 @@ def _not_empty(items: tuple[int, ...]) -> tuple[int, ...]:
     return items
 
 
-def _one_of(names: Iterable[str]) -> AfterValidator:
+def _one_of(names: Iterable[str]) -> BeforeValidator:
     *others, last = names
 
-    def check(value: str) -> str:
+    def check(value: Any) -> Any:
         if value not in (*others, last):
             raise ValueError(f"must be {', '.join(others)} or {last}")
         return value
 
-    return AfterValidator(check)
+    return BeforeValidator(check)
 
 
 def _network(value: str) -> str:

@@ -1,4 +1,4 @@
-"""How many cores there are to train on."""
+"""How many cores there are to train on, and how much cache each has."""
 
 import os
 from math import ceil, inf
@@ -50,3 +50,23 @@ def _quota(group: Path) -> float:
         return int(time) / int(period) if int(time) > 0 else inf
     except (OSError, ValueError):  # no such limit, or "max"
         return inf
+
+
+_USUAL_SHARE = 8 * 2**20
+_OTHERS = 2
+"""Half of a cache is left to images, results and other programs."""
+
+
+def cache_share(caches: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
+    """Bytes of the last cache for the state of what one core trains, if all train.
+
+    `caches` describes them: `docs.kernel.org/admin-guide/abi-testing` (cacheinfo). Where it is
+    missing, a usual share.
+    """
+    try:
+        last = max(caches.glob("index*"), key=lambda cache: int((cache / "level").read_text()))
+        size = int((last / "size").read_text().strip().removesuffix("K")) * 2**10
+        sharing = int((last / "shared_cpu_map").read_text().replace(",", ""), 16).bit_count()
+    except (OSError, ValueError):
+        return _USUAL_SHARE
+    return size // (_OTHERS * max(1, min(sharing, available_cores())))

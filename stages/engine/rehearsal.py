@@ -8,15 +8,19 @@ of them round in their own way, and so this digest is another.
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 
 import numpy as np
 import torch
+from torch.nn.functional import conv2d
 
+from stages.core.activations import ACTIVATIONS
 from stages.core.dataset import Dataset
 from stages.core.networks import Perceptron
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.engine.batched.trainer import train_group
+from stages.engine.device import one_fast_thread
 from stages.engine.results import TrialResult
 
 _IMAGES = 80
@@ -40,6 +44,8 @@ def _digest(device: torch.device) -> str:
         for result in train_group(group, dataset, device):
             for part in _parts(result):
                 hasher.update(part)
+    for part in _convolution(device):
+        hasher.update(part)
     return hasher.hexdigest()
 
 
@@ -53,16 +59,22 @@ def _dataset() -> Dataset:
 
 
 def _groups() -> Iterator[list[Trial]]:
-    """A full group of the usual network, and single ones of other shapes and optimisers."""
-    usual = (_PIXELS, 128, 64, _CLASSES)
+    """A full group of the usual network, and single ones of other shapes and optimisers.
+
+    The others have each activation once, those of 128 and more units the shapes of deep networks.
+    """
+    usual = Perceptron((_PIXELS, 128, 64, _CLASSES), "relu")
     yield [_trial(usual, "adam", sigma) for sigma in (0.001, 0.03, 0.1, 1.0)]
-    yield [_trial((_PIXELS, 100, _CLASSES), "sgd")]
-    yield [_trial((_PIXELS, 32, 32, _CLASSES), "momentum")]
+    hidden, optimizers = ((128, 128), (100,), (32, 32)), ("sgd", "momentum", "adam")
+    for activation, units, optimizer in zip(
+        ACTIVATIONS, cycle(hidden), cycle(optimizers), strict=False
+    ):
+        yield [_trial(Perceptron((_PIXELS, *units, _CLASSES), activation), optimizer)]
 
 
-def _trial(sizes: tuple[int, ...], optimizer: str, sigma: float | None = None) -> Trial:
+def _trial(network: Perceptron, optimizer: str, sigma: float | None = None) -> Trial:
     return Trial(
-        network=Perceptron(sizes, "relu"),
+        network=network,
         data="",
         start=Start("orthogonal") if sigma is None else Start(NORMAL, sigma),
         optimizer=optimizer,
@@ -74,6 +86,20 @@ def _trial(sizes: tuple[int, ...], optimizer: str, sigma: float | None = None) -
         seed=0,
         replicate=0,
     )
+
+
+@one_fast_thread()
+def _convolution(device: torch.device) -> list[bytes]:
+    """A convolution and its gradients, in both formats: it has kernels of its own."""
+    generator, parts = torch.Generator().manual_seed(0), []
+    shapes = (64, 6, 14, 14), (16, 6, 5, 5)
+    images, kernels = (torch.randn(shape, generator=generator).to(device) for shape in shapes)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        batch, weight = (t.to(memory_format=layout).requires_grad_() for t in (images, kernels))
+        maps = conv2d(batch, weight)
+        gradients = torch.autograd.grad(maps.square().sum(), (batch, weight))
+        parts += [t.detach().cpu().contiguous().numpy().tobytes() for t in (maps, *gradients)]
+    return parts
 
 
 def _parts(result: TrialResult) -> Iterator[bytes]:

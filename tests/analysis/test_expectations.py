@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 VARIANCES = [(1e-12, 2e-12), (1e-12, 1e12), (1e-3, 0.1), (1, 1), (1, 3), (40, 100), (1e12, 4e12)]
 CORRELATIONS = [-0.9, -0.3, 0.0, 0.5, 0.99, 1.0]
-RTOL = 3e-5
+RTOL = 1e-5
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -25,7 +25,7 @@ def test_a_sum_of_steps_and_gates_is_the_activation(name: str) -> None:
     function = ACTIVATIONS[name].function
     rise = np.abs(function(x) - function(np.zeros(1)))
     off = np.abs(expansion(name)(x) - function(x))
-    assert (off <= 3e-6 * np.maximum(rise, rise[::-1])).all()
+    assert (off <= 3e-5 * np.maximum(rise, rise[::-1])).all()
 
 
 @pytest.mark.parametrize("variances", VARIANCES)
@@ -36,7 +36,7 @@ def test_expectations_agree_with_dense_quadrature(
     assert_quadrature_agrees(ACTIVATIONS[name], variances, RTOL)
 
 
-@pytest.mark.parametrize(("name", "rtol"), [("softplus", 5e-3), ("mish", 1e-4)])
+@pytest.mark.parametrize(("name", "rtol"), [("softplus", 5e-3), ("mish", 2e-4)])
 def test_an_activation_that_is_added_brings_no_more_than_function_and_slope(
     name: str, rtol: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,7 +50,7 @@ def test_an_activation_that_is_added_brings_no_more_than_function_and_slope(
         "softplus": (lambda z: np.logaddexp(0, z), expit),
         "mish": (lambda z: z * np.tanh(np.logaddexp(0, z)), mish_slope),
     }[name]
-    added = Activation(name, function, slope, 1.0, None, None)
+    added = Activation(name, name, function, slope, 1.0, None, None)
     monkeypatch.setitem(ACTIVATIONS, name, added)
     for variances in VARIANCES:
         assert_quadrature_agrees(added, variances, rtol)

@@ -1,6 +1,6 @@
 """Predicted scales against networks that are really drawn, and against closed forms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isnan, nan, sqrt
 from typing import Literal
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from stages.analysis.meanfield import chi_1, fixed_point_q
@@ -22,19 +22,11 @@ from stages.analysis.theory import (
 )
 from stages.core.activations import ACTIVATIONS
 from stages.core.dataset import Dataset
+from tests.core.test_activations import TORCH
 
 Images = NDArray[np.float64]
 Labels = NDArray[np.uint8]
 SIGMAS = (1e-3, 0.05, 1.0)
-TORCH: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": functional.relu,
-    "leaky_relu": functional.leaky_relu,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "gelu": functional.gelu,
-    "silu": functional.silu,
-    "linear": lambda z: z,
-}
 STARTS: list[tuple[Scale, float | None, Sequence[float]]] = [
     ("sigma", None, SIGMAS),
     ("sigma", 0.0, SIGMAS),
@@ -55,7 +47,9 @@ def clusters() -> tuple[Images, Labels]:
 @pytest.fixture
 def digits(small_dataset: Dataset) -> tuple[Images, Labels]:
     """The 200 training images of the small data set, normalised."""
-    return (small_dataset.train_images / 255 - small_dataset.mean) / small_dataset.std, small_dataset.train_labels
+    return (
+        small_dataset.train_images / 255 - small_dataset.mean
+    ) / small_dataset.std, small_dataset.train_labels
 
 
 def measure(

@@ -23,7 +23,7 @@ PUBLISHED: dict[str, Callable[[Tensor, float], Tensor]] = {
     "orthogonal": lambda w, _: nn.init.orthogonal_(w),
     "pytorch_default": lambda w, _: _uniform(w, 1 / sqrt(w.shape[1])),
 }
-WITHOUT_BIAS = set(SCHEMES) - {"pytorch_default"}
+WITHOUT_BIAS = [scheme for scheme in SCHEMES if scheme != "pytorch_default"]
 
 
 def _uniform(weight: Tensor, bound: float) -> Tensor:

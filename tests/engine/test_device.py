@@ -1,11 +1,11 @@
-"""How many cores a process may use where a container limits its time."""
+"""How many cores a process may use where a container limits its time, and how much cache."""
 
 from math import inf
 from pathlib import Path
 
 import pytest
 
-from stages.engine.cores import cpu_quota
+from stages.engine.cores import available_cores, cache_share, cpu_quota
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,19 @@ def test_the_tightest_quota_of_all_control_groups_counts(
 
 def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
     assert cpu_quota(tmp_path / "missing", tmp_path) == inf
+
+
+def test_the_last_cache_is_shared_by_the_cores_that_train(tmp_path: Path) -> None:
+    levels = [(1, "32K", "1"), (2, "1024K", "1"), (3, "32768K", "ffffffff,ffffffff")]
+    for index, described in enumerate(levels):
+        folder = tmp_path / f"index{index}"
+        folder.mkdir()
+        for name, value in zip(("level", "size", "shared_cpu_map"), described, strict=True):
+            (folder / name).write_text(f"{value}\n")
+    assert cache_share(tmp_path) == 32 * 2**20 // (2 * min(64, available_cores()))
+    (tmp_path / "index2" / "shared_cpu_map").write_text("1\n")
+    assert cache_share(tmp_path) == 16 * 2**20
+
+
+def test_a_machine_that_describes_no_cache_has_a_usual_one(tmp_path: Path) -> None:
+    assert cache_share(tmp_path / "missing") > 2**20

@@ -7,7 +7,7 @@ import pytest
 from stages.core.networks import Perceptron
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
-from stages.engine.plan import plan_groups
+from stages.engine.plan import largest_group, plan_groups
 
 
 @pytest.mark.parametrize("points", [1, 2, 3, 12, 13, 25, 100])
@@ -59,4 +59,12 @@ def test_different_networks_are_trained_side_by_side_the_dearest_first(trial: Tr
     }
     groups = plan_groups(starts, 2, lambda network: 5 if network is deep else 10)
     assert all(len({t.network for t in group.trials}) == 1 for group in groups)
-    assert [group.trials[0].network for group in groups] == [deep] * 4 + [trial.network] * 2
+    assert [group.trials[0].network for group in groups] == [deep] * 6 + [trial.network] * 2
+
+
+def test_the_larger_the_networks_the_smaller_their_groups() -> None:
+    sizes = [(784, 8, 10), (784, 128, 64, 10), (784, 2048, 2048, 10)]
+    small, usual, large = (largest_group(Perceptron(some, "relu"), "cpu") for some in sizes)
+    assert 16 >= small >= usual >= large >= 1
+    assert small > large
+    assert usual >= 4

@@ -148,19 +148,14 @@ class LearningBatch(Batch):
             yield partial(function, delta, read, *operator.arguments, grad_input=delta)
 
 
-def _product(
-    out: Tensor,
-    added: Tensor,
-    left: Tensor,
-    right: Tensor,
-    *,
-    beta: float = 1.0,
-    alpha: float = 1.0,
-) -> Call:
-    """out = beta * added + alpha * left @ right; where `out` lies transposed, so is all of it."""
+def _product(out: Tensor, added: Tensor, left: Tensor, right: Tensor, **factors: float) -> Call:
+    """out = beta * added + alpha * left @ right; where `out` lies transposed, so is all of it.
+
+    The `factors` beta and alpha are 1 unless given.
+    """
     if not out.is_contiguous():
         out, added, left, right = out.mT, added.mT, right.mT, left.mT
-    return partial(torch.baddbmm, added, left, right, beta=beta, alpha=alpha, out=out)
+    return partial(torch.baddbmm, added, left, right, **factors, out=out)
 
 
 def _rows(matrices: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ Forward and backward passes over the first training images, before training and 
 """
 
 from collections.abc import Sequence
-from math import isfinite, nan, sqrt
+from functools import partial
+from math import nan
 
 import torch
 from torch import Tensor
@@ -71,46 +72,48 @@ class _Signals:
     def __init__(self, networks: Networks, network: int) -> None:
         self._networks, self._network = networks, network
         self._sizes = networks.layout.sizes[1:]
-        device = networks.parameters.device
-        self._loss = torch.zeros((), dtype=torch.float64, device=device)
-        self._squares = torch.zeros(len(self._sizes), dtype=torch.float64, device=device)
-        self._dead = [torch.ones(units, dtype=torch.bool, device=device) for units in self._sizes]
+        zeros = partial(torch.zeros, dtype=torch.float64, device=networks.parameters.device)
+        self._loss = zeros(())
+        self._squares = [zeros(units) for units in self._sizes]  # of what each unit puts out
 
     def add(self, batch: LearningBatch, labels: Tensor) -> None:
         """Take in the part that has just been through `batch`."""
         outputs = [*batch.hidden, batch.logits]
         for i, (output, units) in enumerate(zip(outputs, self._sizes, strict=True)):
             own = output[self._network, :units, : batch.size]
-            self._squares[i] += own.double().square_().sum()
-            self._dead[i] &= (own == 0).all(1)
+            self._squares[i] += own.double().square_().sum(1)
         logits = batch.logits[self._network, :, : batch.size].T
         self._loss += cross_entropy(logits.double(), labels, reduction="sum")
 
     def record(self, epoch: int, images: int) -> ProbeRecord:
         """What was measured, with the weights and their gradients as they are now."""
         networks, number = self._networks, self._network
-        weights, gradients = networks.weights(number), networks.weight_gradients(number)
         return ProbeRecord(
             epoch=epoch,
             loss=self._loss.item() / images,
             layers=[
                 LayerRecord(
-                    activation_rms=sqrt(squares / (images * units)),
+                    activation_rms=(squares.sum() / (images * len(squares))).sqrt().item(),
                     gradient_norm=gradient.double().norm().item(),
-                    dead_units=dead.double().mean().item() if isfinite(squares) else nan,
+                    dead_units=_share_of_zeros(squares),
                     movement=_movement(start, weight),
                 )
-                for squares, units, dead, start, weight, gradient in zip(
-                    self._squares.tolist(),
-                    self._sizes,
-                    self._dead,
+                for squares, start, weight, gradient in zip(
+                    self._squares,
                     networks.initial_weights(number),
-                    weights,
-                    gradients,
+                    networks.weights(number),
+                    networks.weight_gradients(number),
                     strict=True,
                 )
             ],
         )
+
+
+def _share_of_zeros(squares: Tensor) -> float:
+    """NaN if a number overflowed."""
+    if not squares.isfinite().all():
+        return nan
+    return (squares == 0).double().mean().item()
 
 
 def _movement(start: Tensor, now: Tensor) -> float:

@@ -8,7 +8,9 @@ difference to others.
 
 import ast
 import hashlib
+import os
 import sys
+import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,13 +74,14 @@ class Source:
 def read_source(path: str, folder: Path) -> Source:
     """Read the source that FILE.py:CLASS is made of, running none of it.
 
-    A relative FILE lies in `folder`, an absolute one anywhere. Raises InputError (one line) if
-    it is missing or no Python.
+    FILE is relative to `folder`, or absolute; what it imports is looked for beside it, then in
+    `folder`. Files below the current folder are named relative to that. Raises InputError (one
+    line) if one is missing or no Python.
     """
     name, _, class_name = path.rpartition(":")
     if not name.endswith(".py") or not class_name.isidentifier():
         raise refusal(f"{path}: {_EXPECTED}")
-    file = folder / name
+    file = Path(os.path.abspath(folder / name))  # noqa: PTH100  # leaves links as they are
     if file.is_relative_to(Path.cwd()):  # people read its name
         file = file.relative_to(Path.cwd())
     if not file.is_file():
@@ -90,9 +93,10 @@ def read_source(path: str, folder: Path) -> Source:
         module, found = to_read.popitem()
         texts[module] = found, _read(found)
         for imported in _imports(texts[module][1], module, found, package):
-            if imported not in texts and (there := _resolve(file.parent, imported)):
-                _check_name(imported, file.parent)
-                to_read[imported] = there
+            for place in (file.parent, folder):
+                if imported not in texts and (there := _resolve(place, imported)):
+                    _check_name(imported, place)
+                    to_read.setdefault(imported, there)
     return Source(file, class_name, package, texts)
 
 
@@ -137,12 +141,15 @@ def _class_in(names: dict[str, object], source: Source) -> type[nn.Module]:
 
 def _read(file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
-        ast.parse(text)
+        with tokenize.open(file) as stream:
+            text = stream.read()
+        ast.unparse(ast.parse(text))
     except SyntaxError as error:
         raise refusal(f"{file}:{error.lineno or 1}: is not Python: {error.msg}") from None
-    except (ValueError, RecursionError, MemoryError):  # not UTF-8, NUL, nested too deep
+    except (ValueError, RecursionError, MemoryError):  # undecodable, NUL, nested too deep
         raise refusal(f"{file}:1: is not Python") from None
+    except OSError as error:
+        raise refusal(f"{file}: {error.strerror}") from None
     return text
 
 
@@ -197,6 +204,12 @@ def _check_name(module: str, folder: Path) -> None:
             raise refusal(f"{file}:1: Python or a package has a module {name} too; rename this one")
 
 
+def _parents(module: str) -> Iterator[list[str]]:
+    """The parts of the names of all packages that a module lies in."""
+    parts = module.split(".")
+    return (parts[:end] for end in range(1, len(parts)))
+
+
 class _Finder(MetaPathFinder):
     """Finds the modules of a source by their names within its folder.
 
@@ -206,7 +219,9 @@ class _Finder(MetaPathFinder):
     def __init__(self, source: Source) -> None:
         self._source = source
         self.package = f"folder of {source.file.stem}"
-        self._packages = {self.package, source.package} - {""}
+        folders = {".".join(parts) for name in source.texts for parts in _parents(name)}
+        self._own = {self.package, source.package} - {""}
+        self._packages = (self._own | folders) - source.texts.keys()
 
     def take_from(self, modules: dict[str, ModuleType]) -> dict[str, ModuleType]:
         """Remove those that it would find, or has found, from `modules`; these."""
@@ -225,7 +240,7 @@ class _Finder(MetaPathFinder):
 
     def _within(self, name: str) -> str:
         """The name within the folder; empty for what is not of the source."""
-        for package in self._packages:
+        for package in self._own:
             name = name.removeprefix(f"{package}.")
         return name if name in self._source.texts else ""
 

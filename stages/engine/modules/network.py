@@ -143,7 +143,7 @@ class BlankModule:
         handle = owner.register_forward_hook(hook)
         try:
             with undisturbed(self.model), torch.no_grad():
-                self.model(self.images)
+                self.model(self.images.clone())
         finally:
             handle.remove()
         return outputs[-1]

@@ -70,10 +70,11 @@ def train_module(
     if source.digest != network.source:
         raise refusal(f"{source.file}: has changed since this run began; run it again")
     images = _prepare(dataset, device)
-    with ALONE, _silence(), one_fast_thread(), _same_sums(), network_class(source) as found:
+    with ALONE, _silence():
         seed_everything(module_seed(trial.seed, trial.replicate, "constructor"))
-        model = make(found, source, images.train[:2].cpu())
-        return _Training(trial, network, source, model, images, start).run(on_epoch)
+        with network_class(source) as found, _settings():
+            model = make(found, source, images.first(2).cpu())
+            return _Training(trial, network, source, model, images, start).run(on_epoch)
 
 
 @contextmanager
@@ -84,19 +85,27 @@ def _silence() -> Iterator[None]:
 
 
 @contextmanager
-def _same_sums() -> Iterator[None]:
-    """Inside, CUDA's convolutions add in the same order each time, and in full precision."""
-    with torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False):
+def _settings() -> Iterator[None]:
+    """Inside, one thread; CUDA's convolutions add in one order, and in full precision."""
+    exactly = {"deterministic": True, "benchmark": False, "allow_tf32": False}
+    with one_fast_thread(), torch.backends.cudnn.flags(enabled=True, **exactly):
         yield
 
 
 class _Images(NamedTuple):
-    """A data set as a module reads it, normalised (N, 1, H, W), and labels (N,)."""
+    """A data set as a module reads it, normalised (N, 1, H, W), and labels (N,).
+
+    The user's code gets copies: it may write into what it is given.
+    """
 
     train: Tensor
     train_labels: Tensor
     test: Tensor
     test_labels: Tensor
+
+    def first(self, size: int) -> Tensor:
+        """The first training images."""
+        return self.train[:size].clone()
 
 
 @lru_cache(maxsize=1)
@@ -133,7 +142,7 @@ class _Training:
         self._images, self._start = images, start
         self._initial = start.initial if start else self._begin(model)
         load(model, start.weights if start else self._initial)
-        self._model = _in_fastest_format(model.to(images.train.device), images.train[:2])
+        self._model = _in_fastest_format(model.to(images.train.device), images.first(2))
         self._parameters = trainable(self._model)
         self._flat = Flat(self._parameters)
         self._optimizer = make_optimizer(self._flat.parameters, self._flat.gradients, trial)
@@ -148,7 +157,7 @@ class _Training:
         """Parameters as the trial starts them, buffers as the constructor left them."""
         trial, constructed = self._trial, state(model)
         generator = parameter_generator(trial.seed, trial.replicate)
-        images = self._images.train[:PROBE_IMAGES].cpu()
+        images = self._images.first(PROBE_IMAGES).cpu()
         blank = BlankModule(model, self._network, constructed, generator, images)
         return {**constructed, **drawn(trial.start, blank)}
 
@@ -207,7 +216,8 @@ class _Training:
         """Mean cross-entropy and accuracy on all test images."""
         self._model.eval()
         with self._source.blamed("when it answers test images"), torch.no_grad():
-            logits = [self._model(part) for part in self._images.test.split(_EVALUATION_BATCH)]
+            parts = self._images.test.split(_EVALUATION_BATCH)
+            logits = [self._model(part.clone()) for part in parts]
         return _scores(torch.cat(logits), self._images.test_labels)
 
     def _probe(self, epoch: int) -> ProbeRecord:
@@ -221,7 +231,7 @@ class _Training:
         seed_everything(module_seed(trial.seed, trial.replicate, "probe"))
         names = self._network.layers
         with self._source.blamed("when it is measured"), undisturbed(self._model):
-            logits, signals = listen(self._model, images.train[:PROBE_IMAGES])
+            logits, signals = listen(self._model, images.first(PROBE_IMAGES))
             loss = cross_entropy(logits, images.train_labels[:PROBE_IMAGES])
             weights = [self._parameters[name] for name in names]
             gradients = torch.autograd.grad(loss, weights, materialize_grads=True)

@@ -11,6 +11,7 @@ import torch
 from stages.core.dataset import Dataset
 from stages.core.networks import Module
 from stages.engine.modules.describe import describe
+from stages.engine.modules.loading import read_source
 from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 from tests.engine.modules.conftest import Write
@@ -165,16 +166,19 @@ def test_multiplications_of_a_kernel_count_at_every_place(small_dataset: Dataset
         "from mine.blocks import layers",
         "from parts.blocks import layers",
         "from parts import layers",
+        "from far.away.blocks import layers",
+        "import far.away.blocks\nlayers = far.away.blocks.layers",
     ],
 )
-def test_what_a_file_imports_from_its_folder_is_found_and_hashed(
+def test_what_a_file_imports_from_its_folder_or_the_checkout_is_found_and_hashed(
     imported: str, write: Write, small_dataset: Dataset, tmp_path: Path
 ) -> None:
-    helper = "mine/parts/blocks.py" if "parts" in imported else "mine/blocks.py"
+    places = {"parts": "mine/parts/", "far": "far/away/"}
+    place = next((where for word, where in places.items() if word in imported), "mine/")
     write("from .blocks import layers\n", "mine/parts/__init__.py")
     described = []
     for units in (7, 8, 7):
-        write(layers(units), helper)
+        write(layers(units), f"{place}blocks.py")
         described.append(describe(write(f"{imported}\n{HELPED}"), small_dataset, tmp_path))
     first, second, again = described
     assert first.shapes["layers.1.weight"] == (7, 784)
@@ -191,6 +195,17 @@ def test_comments_and_files_that_are_not_imported_make_no_difference(
     assert describe(write(f"# why\n{FINE}"), small_dataset, tmp_path) == first
     moved = describe(write(FINE, "other/net.py"), small_dataset, tmp_path)
     assert replace(moved, path=first.path) == first
+
+
+def test_a_file_is_named_as_people_name_it_and_one_outside_by_its_whole_path(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(FINE, "outside.py")
+    write(FINE, "checkout/networks/net.py")
+    monkeypatch.chdir(tmp_path / "checkout")
+    for folder in (Path(), Path.cwd()):
+        assert read_source("networks/net.py:Net", folder).file == Path("networks/net.py")
+        assert read_source("../outside.py:Net", folder).file == tmp_path / "outside.py"
 
 
 def test_files_of_one_name_in_two_folders_are_kept_apart(

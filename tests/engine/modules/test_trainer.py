@@ -44,13 +44,15 @@ NOISY = """
 import random
 import numpy as np
 
+SHIFT = torch.rand(1)
+
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv2d(1, 4, 5, stride=4)
         self.norm, self.drop = nn.BatchNorm2d(4), nn.Dropout(0.3)
         self.last = nn.Linear(144, 10)
-        self.register_buffer("mask", torch.rand(144))
+        self.register_buffer("mask", torch.rand(144) + SHIFT)
 
     def forward(self, x):
         x = self.drop(self.norm(self.conv(x)).relu()).flatten(1) + self.mask
@@ -201,6 +203,22 @@ def test_training_with_running_statistics_and_dropout_goes_on_to_the_same_bits(
     assert not torch.equal(whole.weights["norm.running_mean"], whole.initial["norm.running_mean"])
     assert whole.weights["norm.num_batches_tracked"].item() == 3 * 5 + 2
     assert torch.equal(whole.weights["mask"], whole.initial["mask"])
+
+
+def test_code_that_writes_into_its_images_spoils_them_for_no_one(
+    write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    start = Start("lsuv")
+    clean = module_trial(write(PERCEPTRON), start=start)
+    spoiling = module_trial(write(breaks("x *= 0.5"), "other/net.py"), start=start)
+    twice = PERCEPTRON.replace("(x.flatten(1))", "((0.5 * x).flatten(1))")
+    halving = module_trial(write(twice, "third/net.py"), start=start)
+    results = [
+        train_module(trial, small_dataset, CPU, folder=tmp_path)
+        for trial in (clean, spoiling, clean, halving)
+    ]
+    assert same_bits(results[0], results[2])
+    assert same_bits(results[1], results[3])
 
 
 def test_seeds_and_replicates_draw_other_constructors_and_dropout(

@@ -1,0 +1,31 @@
+"""A user's network through the train stage: trained, kept, trained again when its code changes."""
+
+import shutil
+from pathlib import Path
+
+from tests.conftest import REPOSITORY, fail_stage, replace_in, run_stage, write_params
+
+LENET = "networks/lenet.py:LeNet"
+SWEEP = {"num_points": 2, "initializers": ["lsuv"]}
+
+
+def test_editing_a_network_retrains_its_trials_and_a_mistake_in_it_is_one_line(
+    workspace: Path,
+) -> None:
+    shutil.copytree(REPOSITORY / "networks", workspace / "networks")
+    write_params(workspace, model={"network": LENET}, train={"epochs": 1}, sweep=SWEEP)
+    assert "3 trials: 0 reused, 3 to train" in run_stage(workspace, "train")[0]
+    file = workspace / "networks" / "lenet.py"
+    replace_in(file, "hidden = relu(self.fc2(hidden))", "hidden = relu(self.fc2(hidden))  # again")
+    write_params(workspace, model={"network": LENET}, train={"epochs": 2}, sweep=SWEEP)
+    assert "3 of them go on from epoch 1" in run_stage(workspace, "train")[0]
+    replace_in(file, "hidden = relu(self.fc2(hidden))", "hidden = relu(self.fc2(hidden)) * 2")
+    assert "3 trials: 0 reused, 3 to train" in run_stage(workspace, "train")[0]
+    replace_in(
+        file,
+        "        maps = max_pool2d",
+        "        assert len(images) != 64\n        maps = max_pool2d",
+    )
+    assert "networks/lenet.py:24: AssertionError; when it trains on 64 images" in fail_stage(
+        workspace, "train"
+    )
