@@ -14,7 +14,7 @@ from stages.analysis.captions import map_caption
 from stages.analysis.findings import Results
 from stages.analysis.grid import Grid, Panel, find_grid, spoken, wide
 from stages.analysis.trainability import SCALES, DepthTheory, theories
-from stages.analysis.wording import sigma_axis
+from stages.analysis.wording import sigma_axis, sigma_of
 from stages.figures.style import (
     GREY,
     VERMILION,
