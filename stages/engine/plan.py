@@ -19,7 +19,7 @@ _MOST = 16
 _BYTES = 16
 """Of a parameter, its gradient, and Adam's two moments of it."""
 
-_WORTH_A_CALL = 130_000
+_WORTH_A_CALL = 90_000
 """Multiplications a layer and image, of all networks of a group, against which the calls of
 a training step weigh little: they take as long for one network as for many."""
 
