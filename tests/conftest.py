@@ -176,9 +176,9 @@ def open_doors(folder: Path) -> Iterator[None]:
         yield
 
 
-def start_stage(workspace: Path, stage: str) -> subprocess.Popen[str]:
+def start_stage(workspace: Path, stage: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}"],
+        [sys.executable, "-m", f"stages.{stage}", *arguments],
         cwd=workspace,
         env=stage_environment(),
         stdout=subprocess.PIPE,

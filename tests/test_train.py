@@ -48,10 +48,13 @@ def train(workspace: Path, **changes: Any) -> tuple[str, str]:
 
 
 def models(workspace: Path) -> dict[str, bytes]:
-    """The weights and the history of each trial in data/models."""
+    """The weights and the history of each trial in data/models, by variant and name."""
+    folder = workspace / "data" / "models"
     return {
-        record.parent.name: (record.parent / "weights.safetensors").read_bytes()
-        + json.dumps(json.loads(record.read_bytes())["history"]).encode()
+        str(record.parent.relative_to(folder)): (
+            (record.parent / "weights.safetensors").read_bytes()
+            + json.dumps(json.loads(record.read_bytes())["history"]).encode()
+        )
         for record in records(workspace)
     }
 
@@ -151,7 +154,7 @@ def test_a_damaged_start_is_trained_from_scratch_to_the_same_bits(workspace: Pat
 
 
 def records(workspace: Path) -> list[Path]:
-    return sorted((workspace / "data" / "models").glob("*/trial.json"))
+    return sorted((workspace / "data" / "models").glob("**/trial.json"))
 
 
 def test_record_says_what_was_trained_on_what(workspace: Path, small_dataset: Dataset) -> None:

@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import Client
 
 from tests.conftest import HANGS_AFTER, fail_stage, run_stage, start_stage, wait_until, write_params
 from tests.test_train import entries, models, train
+from tests.test_train_variants import VARIANTS, write_own
 
 SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
 WORKER = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard")
@@ -72,18 +74,21 @@ def connect(scheduler: str) -> Client:
             time.sleep(0.2)
 
 
-def test_a_cluster_gives_the_same_bits(
+def test_a_cluster_gives_the_same_bits_for_every_variant_and_the_network_of_a_user(
     workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
 ) -> None:
-    train(workspace, sweep={"num_points": 12})
+    """The folders of the workers have no networks/."""
+    write_own(workspace)
+    asked: dict[str, Any] = {"sweep": {"num_points": 6}, "variants": {"plain": {}, **VARIANTS}}
+    train(workspace, **asked)
     local = models(workspace)
     (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
     on_dask = {"executor": "dask", "scheduler": scheduler}
-    output, _ = train(workspace, sweep={"num_points": 12}, runtime=on_dask)
-    assert "12 trials: 0 reused, 12 to train" in output
+    output, _ = train(workspace, runtime=on_dask, **asked)
+    assert "18 trials: 0 reused, 18 to train" in output
     assert models(workspace) == local
-    output, _ = train(workspace, sweep={"num_points": 12})
-    assert "12 trials: 12 reused, 0 to train" in output
+    output, _ = train(workspace, **asked)
+    assert "18 trials: 18 reused, 0 to train" in output
 
 
 def test_a_worker_killed_in_mid_sweep_changes_nothing(

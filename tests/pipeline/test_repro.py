@@ -75,10 +75,10 @@ def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
 
 def test_other_training_code_retrains_everything_and_going_back_nothing(clone: Clone) -> None:
     before = (clone.path / "metrics" / "accuracy.csv").read_text()
-    module = clone.path / "stages" / "engine" / "batched" / "optimizers.py"
-    replace_in(module, "ADAM_EPSILON = 1e-8", "ADAM_EPSILON = 1e-7")
+    module = clone.path / "stages" / "engine" / "optimizers.py"
+    replace_in(module, "ADAM_BETAS = (0.9, 0.999)", "ADAM_BETAS = (0.9, 0.99)")
     assert "3 trials: 0 reused, 3 to train" in clone.repro()
-    replace_in(module, "ADAM_EPSILON = 1e-7", "ADAM_EPSILON = 1e-8")
+    replace_in(module, "ADAM_BETAS = (0.9, 0.99)", "ADAM_BETAS = (0.9, 0.999)")
     assert "to train" not in clone.repro()
     assert (clone.path / "metrics" / "accuracy.csv").read_text() == before
 

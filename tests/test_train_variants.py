@@ -1,0 +1,173 @@
+"""The train door on variants, one of them a network of the user: what is trained, and only once."""
+
+import io
+import json
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import train
+from stages.core.dataset import Dataset
+from tests.conftest import (
+    HANGS_AFTER,
+    open_doors,
+    run_stage,
+    start_stage,
+    wait_until,
+    write_data,
+    write_params,
+)
+from tests.test_train import entries, models
+
+OWN = """
+from torch import Tensor, nn
+
+
+class Own(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(784, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 10)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+"""
+VARIANTS = {
+    "own": {"model": {"network": "networks/own.py:Own"}},
+    "tanh": {"model": {"activation": "tanh"}},
+}
+LONG = {"train": {"epochs": 100}, "sweep": {"num_points": 5}, "variants": VARIANTS}
+
+
+def ask(workspace: Path, **changes: Any) -> Path:
+    """Write params.yaml, and the user's network beside it."""
+    write_params(workspace, **changes)
+    write_own(workspace)
+    return workspace
+
+
+def write_own(workspace: Path) -> Path:
+    """The user's network; its file."""
+    file = workspace / "networks" / "own.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(OWN)
+    return file
+
+
+def trained(workspace: Path, **changes: Any) -> str:
+    """Train what is asked for; what was printed."""
+    ask(workspace, **changes)
+    with open_doors(workspace), redirect_stdout(io.StringIO()) as output:
+        train.main(Path())
+    return output.getvalue()
+
+
+def files(workspace: Path) -> set[str]:
+    """The files of trials in data/models."""
+    folder = workspace / "data" / "models"
+    return {str(path.relative_to(folder)) for path in folder.glob("*/**/*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> dict[str, bytes]:
+    """The models of the long sweep of two variants, trained in one go."""
+    workspace = write_data(tmp_path_factory.mktemp("expected"), small_dataset)
+    assert "10 trials: 0 reused, 10 to train" in trained(workspace, **LONG)
+    return models(workspace)
+
+
+def test_after_kill_9_finished_trials_of_all_variants_are_reused(
+    workspace: Path, expected: dict[str, bytes]
+) -> None:
+    process = start_stage(ask(workspace, **LONG), "train")
+    wait_until(lambda: len(entries(workspace)) >= 2)
+    process.kill()
+    process.wait()
+    finished = len(entries(workspace))
+    assert 2 <= finished < 10
+    output, errors = run_stage(workspace, "train")
+    assert f"10 trials: {finished} reused, {10 - finished} to train" in output
+    assert errors == ""
+    assert models(workspace) == expected
+
+
+def test_four_at_once_train_each_trial_of_each_variant_once(
+    workspace: Path, expected: dict[str, bytes]
+) -> None:
+    studies = [ask(workspace, **LONG), *(workspace / name for name in "abc")]
+    for study in studies[1:]:
+        study.mkdir()
+        write_params(study, **LONG)
+    processes = [start_stage(workspace, "train", str(study)) for study in studies]
+    outputs = [process.communicate(timeout=HANGS_AFTER) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, outputs
+    assert [models(study) == expected for study in studies] == [True] * 4
+    efforts = [json.loads((study / "metrics" / "effort.json").read_text()) for study in studies]
+    found = [int(n) for out, _ in outputs for n in re.findall(r"(\d+) finished by another", out)]
+    assert sum(effort["trials_trained"] for effort in efforts) - sum(found) == 10
+
+
+def test_what_variants_have_in_common_is_trained_once(workspace: Path) -> None:
+    variants = {
+        "coarse": {},
+        "fine": {"sweep": {"num_points": 5}},
+        "lean": {"sweep": {"num_points": 2, "keep_weights": False}},
+    }
+    assert "5 trials: 0 reused, 5 to train" in trained(workspace, variants=variants)
+    of_fine = {name: of for name, of in models(workspace).items() if name.startswith("fine/")}
+    assert {name.replace("fine/", "coarse/"): of for name, of in of_fine.items()}.items() >= {
+        name: of for name, of in models(workspace).items() if name.startswith("coarse/")
+    }.items()
+
+
+def test_without_weights_only_records_are_kept_and_with_them_those_alone_are_trained(
+    workspace: Path,
+) -> None:
+    assert "2 to train" in trained(workspace, sweep={"num_points": 2})
+    lean = trained(workspace, sweep={"num_points": 3, "keep_weights": False})
+    assert "3 trials: 2 reused, 1 to train" in lean
+    assert {name.rpartition("/")[2] for name in files(workspace)} == {"trial.json"}
+    sizes = sorted(size(entry) for entry in entries(workspace))
+    assert sizes[0] < 10_000 < sizes[1] / 100
+    assert "3 trials: 2 reused, 1 to train" in trained(workspace, sweep={"num_points": 3})
+    assert sum(name.endswith(".safetensors") for name in files(workspace)) == 6
+
+
+def size(folder: Path) -> int:
+    """The bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(3, [1]), (6, [1, 2])])
+def test_steps_that_are_no_whole_epochs_end_with_a_record_of_their_own(
+    workspace: Path, steps: int, epochs: list[int]
+) -> None:
+    in_an_epoch = 4
+    trained(workspace, train={"steps": steps}, sweep={"num_points": 1})
+    [record] = (workspace / "data" / "models").glob("*/trial.json")
+    content = json.loads(record.read_bytes())
+    assert [epoch["epoch"] for epoch in content["history"]] == epochs
+    assert divmod(steps, in_an_epoch) == (
+        content["trial"]["epochs"],
+        content["trial"]["extra_steps"],
+    )
+
+
+def test_steps_that_are_whole_epochs_are_those(workspace: Path) -> None:
+    assert "3 to train: 2 epochs each" in trained(workspace, train={"epochs": 2})
+    assert "3 trials: 3 reused, 0 to train" in trained(workspace, train={"steps": 8})
+
+
+def test_the_network_of_a_user_is_trained_to_the_same_bits_on_any_number_of_processes(
+    workspace: Path,
+) -> None:
+    sweep = {"num_points": 4}
+    trained(workspace, sweep=sweep, variants=VARIANTS, runtime={"workers": 1})
+    alone = models(workspace)
+    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
+    trained(workspace, sweep=sweep, variants=VARIANTS, runtime={"workers": 2})
+    assert models(workspace) == alone
