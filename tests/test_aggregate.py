@@ -38,7 +38,7 @@ def test_metrics_follow_from_the_trials(aggregated: Path) -> None:
         finals = [
             np.mean([epoch["test_accuracy"] for epoch in record["history"]])
             for record in (json.loads(p.read_bytes()) for p in models.glob("*/trial.json"))
-            if record["trial"]["sigma"] == float(row["sigma"])
+            if record["trial"]["start"]["sigma"] == float(row["sigma"])
         ]
         assert len(finals) == int(row["n"]) == 2
         assert float(row["test_accuracy"]) == pytest.approx(np.mean(finals))
@@ -92,10 +92,10 @@ def test_overflow_becomes_valid_json_and_an_empty_cell(workspace: Path) -> None:
     assert rows(workspace, "history.csv")[-1]["test_loss"] == ""
 
 
-def test_a_missing_trial_is_one_line(workspace: Path) -> None:
+def test_missing_models_are_one_line(workspace: Path) -> None:
     write_params(workspace)
     errors = fail_stage(workspace, "aggregate")
-    assert "data/models/sigma-0.001-replicate-0" in errors
+    assert "data/models/facts.json" in errors
     assert "`dvc repro`" in errors
 
 

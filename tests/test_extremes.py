@@ -84,7 +84,8 @@ NONSENSE = (
 
 def assert_sensible(report: str, name: str) -> None:
     assert not re.findall(NONSENSE, report)
-    random = name in ("all diverged", "untrained", "hundred layers of all scales")
+    few = "twelve layers"  # 50 test images tell little of what they learn
+    random = name in ("all diverged", "untrained", "hundred layers of all scales", few)
     assert ("No network learned at any σ" in report) == random
     assert not (random and re.search("yet it learned|\\*\\*Best|best σ|Against that", report))
     if name == "all diverged":

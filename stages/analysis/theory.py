@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.analysis.expectations import Expectations, expectations
-from stages.core.activations import ACTIVATIONS
 
 Matrix = NDArray[np.float64]
 Draws = NDArray[np.float32]
@@ -59,13 +58,6 @@ class LayerScale:
 
     activation_rms: float  # root mean square over images and units, of its output; the last: logits
     gradient_norm: float  # Frobenius norm of the mean cross-entropy's gradient for the weights
-
-
-class ReferenceStd(NamedTuple):
-    """The standard deviations that are usual for the weights of a layer."""
-
-    glorot: float
-    he: float
 
 
 class LogError(NamedTuple):
@@ -106,27 +98,6 @@ def predict_scales(
             layers = [_Layer(*layer) for layer in zip(sizes[1:], weights, offsets, strict=True)]
             predicted.append(_predict(gram, label_gram, noise, layers, activation))
     return predicted
-
-
-def reference_stds(
-    sizes: Sequence[int], activation: str = "relu", scale: Scale = "sigma"
-) -> list[ReferenceStd]:
-    """For each layer, what Glorot and He would have taken in place of σ.
-
-    Glorot & Bengio 2010 ("Understanding the difficulty of training deep feedforward neural
-    networks", eq. 12) balance activations and gradients; He et al. 2015 (arXiv 1502.01852, eq. 10)
-    hold activations behind a ReLU, by a variance of 2 / fan_in: the square of its gain takes the
-    place of 2 for other activations, as in `torch.nn.init.kaiming_normal_`.
-    """
-    gain = ACTIVATIONS[activation].gain
-    return [
-        ReferenceStd(
-            glorot=sqrt(2 * unit / (fan_in + fan_out)),
-            he=gain * sqrt(unit / fan_in),
-        )
-        for fan_in, fan_out in pairwise(sizes)
-        for unit in [fan_in if scale == "fan_in" else 1]
-    ]
 
 
 def log_error(measured: Sequence[float], predicted: Sequence[float]) -> LogError:

@@ -8,17 +8,13 @@ from typing import Any
 from stages.analysis.accuracy import Point
 from stages.analysis.noise import error
 from stages.analysis.setting import Setting
+from stages.core.activations import ACTIVATIONS
+from stages.core.optimizers import OPTIMIZERS
 from stages.core.published import PUBLISHED
 from stages.process.pace import counted
 
-SPELLINGS = {
-    "adam": "Adam",
-    "sgd": "SGD",
-    "momentum": "SGD with momentum 0.9",
-    "relu": "ReLU",
-    "leaky_relu": "leaky ReLU",
-    "gelu": "GELU",
-    "silu": "SiLU",
+SPELLINGS = {name: activation.title for name, activation in ACTIVATIONS.items()} | {
+    name: rule.title for name, rule in OPTIMIZERS.items()
 }
 """Of names in params.yaml that papers write otherwise."""
 

@@ -13,14 +13,13 @@ from stages.engine.cores import cache_share
 CUDA_NETWORKS = 32
 """CUDA libraries choose kernels by the number of matrices, so there it is always this one."""
 
-
 _MOST = 16
 """More share no more overhead worth mentioning, and are lost together where a run is killed."""
 
 _BYTES = 16
 """Of a parameter, its gradient, and Adam's two moments of it."""
 
-_WORTH_A_CALL = 130_000
+_WORTH_A_CALL = 90_000
 """Multiplications a layer and image, of all networks of a group, against which the calls of
 a training step weigh little: they take as long for one network as for many."""
 
@@ -31,8 +30,8 @@ def largest_group(network: Network, device: str) -> int:
     On a CPU as many as fit into a process's share of the cache, but enough to be worth the calls of
     a step. Measured on Zen 4 (32 MB, 2 processes), in microseconds a step and network for groups of
     1, 2, 4, 8, 14: hidden layers of 128 and 64 units 543, 485, 480, 499, 516; of 512 and 256 units
-    2616, 2638, 2836, 2841; of 16 units 146, 99, 75, 62, 55. On a Xeon of more cache eights of the
-    first kind were best.
+    2616, 2638, 2836, 2841; of 16 units 146, 99, 75, 62, 55. On a Xeon with AVX-512 eights
+    of the first kind were best.
     """
     if isinstance(network, Module):
         return 1

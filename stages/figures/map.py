@@ -14,7 +14,7 @@ from stages.analysis.captions import map_caption
 from stages.analysis.findings import Results
 from stages.analysis.grid import Grid, Panel, find_grid, spoken, wide
 from stages.analysis.trainability import SCALES, DepthTheory, theories
-from stages.analysis.wording import sigma_axis
+from stages.analysis.wording import sigma_axis, sigma_of
 from stages.figures.style import (
     GREY,
     VERMILION,
@@ -139,7 +139,7 @@ def _label(row: Sequence[Axes], grid: Grid) -> None:
         axes.set_xlabel(
             "σ_w², variance of initial weights times fan-in"
             if grid.of_variance
-            else "σ of the initial parameters (log scale)"
+            else sigma_of(grid.rows[0].setting)
             if len(row) > 1
             else sigma_axis([of.setting for of in grid.rows])
         )

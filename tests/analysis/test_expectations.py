@@ -50,7 +50,7 @@ def test_an_activation_that_is_added_brings_no_more_than_function_and_slope(
         "softplus": (lambda z: np.logaddexp(0, z), expit),
         "mish": (lambda z: z * np.tanh(np.logaddexp(0, z)), mish_slope),
     }[name]
-    added = Activation(name, function, slope, 1.0, None, None)
+    added = Activation(name, name, function, slope, 1.0, None, None)
     monkeypatch.setitem(ACTIVATIONS, name, added)
     for variances in VARIANCES:
         assert_quadrature_agrees(added, variances, rtol)

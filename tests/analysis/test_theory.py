@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isnan, nan, sqrt
-from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.nn import functional
 
 from stages.analysis.meanfield import chi_1, fixed_point_q
@@ -18,7 +16,6 @@ from stages.analysis.theory import (
     Scale,
     log_error,
     predict_scales,
-    reference_stds,
 )
 from stages.core.activations import ACTIVATIONS
 from stages.core.dataset import Dataset
@@ -246,29 +243,6 @@ def test_the_order_of_images_does_not_matter(clusters: tuple[Images, Labels]) ->
 def test_a_sigma_is_predicted_alike_among_others(clusters: tuple[Images, Labels]) -> None:
     together = predict_scales(*clusters, (50, 30, 10), SIGMAS)
     assert together == [predict_scales(*clusters, (50, 30, 10), [s])[0] for s in SIGMAS]
-
-
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_reference_stds_are_those_of_torch(activation: Literal["relu", "tanh"]) -> None:
-    # 1e5 draws and more: a relative standard error of at most 1 / sqrt(2e5) = 0.22 %, times 4.
-    sizes = (784, 512, 256)
-    references = reference_stds(sizes, activation)
-    for (fan_in, fan_out), reference in zip(pairwise(sizes), references, strict=True):
-        weight = torch.empty(fan_out, fan_in)
-        generator = torch.Generator().manual_seed(0)
-        nn.init.xavier_normal_(weight, generator=generator)
-        assert weight.std().item() == pytest.approx(reference.glorot, rel=0.01)
-        nn.init.kaiming_normal_(weight, nonlinearity=activation, generator=generator)
-        assert weight.std().item() == pytest.approx(reference.he, rel=0.01)
-
-
-def test_reference_stds_times_the_root_of_fan_in_stand_on_that_axis() -> None:
-    sizes = (784, 512, 256)
-    references = zip(
-        pairwise(sizes), reference_stds(sizes), reference_stds(sizes, scale="fan_in"), strict=True
-    )
-    for (fan_in, _), plain, scaled in references:
-        assert scaled == pytest.approx([std * sqrt(fan_in) for std in plain])
 
 
 def test_log_error_is_the_mean_distance_in_decades() -> None:
