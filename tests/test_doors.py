@@ -129,7 +129,7 @@ def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(workspace: Path, be
     write_params(workspace, **LONG)
     stage = f"{sys.executable} -m stages.train"
     command = between.format(stage) if between else f"exec {stage}"
-    dvc = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", _LIKE_DVC, command],
         cwd=workspace,
         env=stage_environment(),
@@ -137,13 +137,12 @@ def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(workspace: Path, be
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    )
-    assert dvc.stdout
-    assert dvc.stdout.readline().startswith("20 trials")
-    dvc.kill()
-    # The pipe ends with the last process that could write to it.
-    assert dvc.stdout.read().splitlines()[-1].startswith("train: interrupted; ")
-    dvc.wait()
+    ) as dvc:
+        assert dvc.stdout
+        assert dvc.stdout.readline().startswith("20 trials")
+        dvc.kill()
+        # The pipe ends with the last process that could write to it.
+        assert dvc.stdout.read().splitlines()[-1].startswith("train: interrupted; ")
     assert not [path for path in (workspace / "data").glob(".*") if path.suffix != ".lock"]
 
 

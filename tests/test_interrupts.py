@@ -138,7 +138,9 @@ def seconds(door: str, folder: Path, mnist_dir: Path) -> tuple[float, float]:
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", f"import {door}"], cwd=folder, check=True)
     imported = time.monotonic()
-    assert start(door, folder, mnist_dir).wait() == 0
+    process = start(door, folder, mnist_dir)
+    process.communicate()
+    assert process.returncode == 0
     return imported - began, time.monotonic() - imported
 
 

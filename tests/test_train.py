@@ -189,7 +189,7 @@ def test_kill_9_loses_no_finished_group_and_leaves_no_process(workspace: Path) -
     children = process_family(process.pid)
     assert len(children) >= 2
     process.kill()
-    process.wait()
+    process.communicate()
     finished = len(entries(workspace))
     assert 4 <= finished < 20
     wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
@@ -372,7 +372,7 @@ def test_memory_does_not_grow_with_the_number_of_trials(workspace: Path) -> None
         write_params(workspace, sweep={"num_points": points}, train={"epochs": 1})
         process = start_stage(workspace, "train")
         peaks[points] = peak_memory(process)
-        assert process.wait() == 0
+        assert (process.returncode, *process.communicate()[1:]) == (0, "")
     state_of_one_network = 4 * 109_392 * 4
     assert peaks[232] - peaks[32] < 200 * state_of_one_network / 2
 
@@ -392,7 +392,7 @@ def test_a_bar_says_only_a_time_left_that_is_known(workspace: Path) -> None:
     write_params(workspace, sweep={"num_points": 20}, train={"epochs": 40})
     bar = on_terminal(workspace, "train")
     assert "?" not in bar
-    assert "0/20 trained |                | 0/800 epochs\r" in bar
+    assert "0/20 trained |                | 0 %\r" in bar
     assert "about " in bar
     assert max(map(len, re.split(r"[\r\n]+", bar))) < 80
 
@@ -463,7 +463,7 @@ def test_a_network_that_does_not_fit_into_memory_is_said_before_and_in_one_line_
     )
     assert train.returncode == 1
     assert re.search(
-        r"^roughly [\d,]+ GB of memory: 3 networks at the same time", train.stdout, re.M
+        r"^roughly [\d,]+ GB of memory: \d+ networks? at the same time", train.stdout, re.M
     )
     memory, *_, failed = train.stderr.splitlines()
     assert memory.startswith("this does not fit into memory; ")

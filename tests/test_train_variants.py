@@ -86,7 +86,7 @@ def test_after_kill_9_finished_trials_of_all_variants_are_reused(
     process = start_stage(ask(workspace, **LONG), "train")
     wait_until(lambda: len(entries(workspace)) >= 2)
     process.kill()
-    process.wait()
+    process.communicate()
     finished = len(entries(workspace))
     assert 2 <= finished < 10
     output, errors = run_stage(workspace, "train")

@@ -54,7 +54,7 @@ def enough_memory(trial: Trial, networks: int, device: str) -> Iterator[None]:
             raise
         needed, free = map(gigabytes, (training_bytes(trial, networks), free_bytes(device)))
         raise InputError(
-            f"there is not enough memory: {counted(networks, 'network')} at a time take roughly "
-            f"{needed} GB, {free} GB are free; fewer runtime.workers or a smaller network "
+            f"there is not enough memory: to train {counted(networks, 'network')} at a time takes "
+            f"roughly {needed} GB, {free} GB are free; fewer runtime.workers or a smaller network "
             "need less"
         ) from None

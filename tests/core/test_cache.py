@@ -392,7 +392,7 @@ def test_strays_are_no_lengths_and_can_be_removed(
 def test_a_lock_is_held_against_other_processes_until_they_die(
     tmp_path: Path, trial: Trial
 ) -> None:
-    holder = subprocess.Popen(
+    with subprocess.Popen(
         [
             sys.executable,
             "-c",
@@ -404,16 +404,15 @@ def test_a_lock_is_held_against_other_processes_until_they_die(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=REPOSITORY,
-    )
-    assert holder.stdin
-    assert holder.stdout
-    holder.stdin.write(pickle.dumps((tmp_path, PROVENANCE, trial)))
-    holder.stdin.close()
-    assert holder.stdout.readline() == b"held\n"
-    lock = open_cache(tmp_path).lock(trial)
-    with pytest.raises(Timeout):
-        lock.acquire(blocking=False)
-    holder.kill()
-    holder.wait()
+    ) as holder:
+        assert holder.stdin
+        assert holder.stdout
+        holder.stdin.write(pickle.dumps((tmp_path, PROVENANCE, trial)))
+        holder.stdin.close()
+        assert holder.stdout.readline() == b"held\n"
+        lock = open_cache(tmp_path).lock(trial)
+        with pytest.raises(Timeout):
+            lock.acquire(blocking=False)
+        holder.kill()
     lock.acquire(timeout=5)
     lock.release()

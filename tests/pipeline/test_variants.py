@@ -1,0 +1,52 @@
+"""Variants as users ask for them: real `dvc` commands, on a data set of a few images."""
+
+import pytest
+
+from stages.core.dataset import Dataset
+from tests.conftest import replace_in, write_raw
+from tests.pipeline.conftest import Clone, make_clone
+from tests.test_train_variants import write_own
+
+TRAIN = ("exp", "run", "train")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Clone:
+    """A clone that asks for three networks an epoch long on a small data set, and has run them."""
+    folder = tmp_path_factory.mktemp("small")
+    write_raw(folder / "images", small_dataset)
+    clone = make_clone(folder / "clone", folder / "no MNIST")
+    clone.set_params("data.name=folder", f"data.path={folder / 'images'}")
+    clone.set_params("train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]")
+    write_own(clone.path)
+    clone.run("git", "add", "-A")
+    clone.run("git", "commit", "-qm", "small")
+    assert "3 trials: 0 reused, 3 to train" in clone.dvc("repro", "train")
+    return clone
+
+
+def test_a_variant_is_asked_for_and_changed_on_the_command_line(small: Clone) -> None:
+    first = small.dvc(*TRAIN, "-S", "+variants.adam={}", "-S", "+variants.sgd.train.optimizer=sgd")
+    assert "6 trials: 3 reused, 3 to train" in first
+    output = small.dvc(*TRAIN, "-S", "+variants.sgd.train.lr=0.1")
+    assert "6 trials: 3 reused, 3 to train" in output
+    output = small.dvc(*TRAIN, "-S", "variants.sgd.train.lr=0.2")
+    assert "6 trials: 3 reused, 3 to train" in output
+    assert len(list((small.path / "data" / "models").glob("sgd/*/trial.json"))) == 3
+    mistake = small.dvc(*TRAIN, "-S", "variants.sgd.train.lr=fast", succeeds=False)
+    assert "variants.sgd.train.lr" in mistake
+    small.run("git", "checkout", "-q", "params.yaml")
+
+
+def test_an_edited_network_is_trained_again_and_no_other(small: Clone) -> None:
+    replace_in(
+        small.path / "params.yaml",
+        "variants: {}",
+        "variants: {plain: {}, own: {model: {network: 'networks/own.py:Own'}}}",
+    )
+    assert "6 trials: 3 reused, 3 to train" in small.dvc("repro", "train")
+    file = small.path / "networks" / "own.py"
+    replace_in(file, "nn.Tanh()", "nn.ReLU()")
+    assert "6 trials: 3 reused, 3 to train" in small.dvc("repro", "train")
+    replace_in(file, "nn.ReLU()", "nn.Tanh()")
+    assert "Stage 'train' is cached" in small.dvc("repro", "train")
