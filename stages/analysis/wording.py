@@ -8,13 +8,12 @@ from typing import Any
 from stages.analysis.accuracy import Point
 from stages.analysis.noise import error
 from stages.analysis.setting import Setting
+from stages.core.optimizers import OPTIMIZERS
 from stages.core.published import PUBLISHED
 from stages.process.pace import counted
 
 SPELLINGS = {
-    "adam": "Adam",
-    "sgd": "SGD",
-    "momentum": "SGD with momentum 0.9",
+    **{name: rule.title for name, rule in OPTIMIZERS.items()},
     "relu": "ReLU",
     "leaky_relu": "leaky ReLU",
     "gelu": "GELU",
