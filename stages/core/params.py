@@ -21,6 +21,7 @@ from pydantic import (
 
 from stages.core import strict_yaml
 from stages.core.activations import ACTIVATIONS
+from stages.core.facts import FACTS
 from stages.core.networks import PERCEPTRON
 from stages.core.optimizers import OPTIMIZERS
 from stages.core.published import FOLDER, PUBLISHED
@@ -28,6 +29,7 @@ from stages.core.starts import SCHEMES
 from stages.core.strict_yaml import number
 from stages.core.validation import validated
 from stages.process.door import InputError
+from stages.process.sums import SUMS
 
 PARAMS_FILE = Path("params.yaml")
 _SMALLEST_STEP = 1e-6
@@ -126,7 +128,10 @@ def _variants(value: Any) -> Any:
     """Overrides by the names of variants; what they say is validated with the rest."""
     if not isinstance(value, dict):
         raise ValueError("must be {} or overrides by name, e.g. {sgd: {train: {optimizer: sgd}}}")
+    taken = {FACTS: FACTS, SUMS.lower(): SUMS}  # of a folder that may not tell capitals apart
     for name, overrides in value.items():
+        if (other := taken.setdefault(name.lower(), name)) is not name:
+            raise ValueError(f"{name!r} must differ from {other!r} by more than capitals")
         if not _VARIANT.fullmatch(name):
             raise ValueError(f"{name!r} must be up to 40 letters, digits, _, . or -")
         if not isinstance(overrides or {}, dict):

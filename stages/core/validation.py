@@ -25,6 +25,8 @@ _WORDS: Final = {  # pydantic's type of mistake -> what is allowed
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
     "model_type": "must be lines of `name: value`",
 }
 

@@ -85,6 +85,8 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
         ("train.steps", 0, "must be at least 1"),
         ("sweep.sigmas", [0.1, 0.1], "must be null, or a list of rising numbers"),
         ("sweep.sigmas", [], "must be null, or a list of rising numbers"),
+        ("sweep.sigmas", 1, "must be a list"),
+        ("model.network", None, "must be text"),
         ("sweep.scale", "fan_out", "must be sigma or fan_in"),
         ("sweep.biases", -1, "must be sigma or zero or at least 0"),
         ("sweep.keep_weights", 1, "must be true or false"),
@@ -213,6 +215,9 @@ def test_without_variants_there_is_one_sweep_without_a_name(tmp_path: Path) -> N
         ({"sgd": {"train": 5}}, "sgd.train must be lines of `name: value`"),
         ({"sgd": 5}, "sgd must be overrides, e.g. {train: {optimizer: sgd}}"),
         ({"a/b": {}}, "'a/b' must be up to 40 letters, digits, _, . or -"),
+        ({"facts.json": {}}, "must differ from 'facts.json' by more than capitals"),
+        ({"sha256sums": {}}, "must differ from 'SHA256SUMS' by more than capitals"),
+        ({"SGD": {}, "sgd": {}}, "'sgd' must differ from 'SGD' by more than capitals"),
         ([1], "variants = [1]: must be {} or overrides by name"),
     ],
 )

@@ -4,7 +4,9 @@ It runs the user's code, so only workers call it.
 """
 
 import sys
+from collections.abc import Collection
 from contextlib import redirect_stdout
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stages.core.dataset import Dataset
 from stages.core.networks import Module
 from stages.engine.modules.blame import refusal
+from stages.engine.modules.layers import owned_weights
 from stages.engine.modules.loading import Source, network_class, read_source
 from stages.engine.modules.network import (
     ALONE,
@@ -72,7 +75,7 @@ def _check_parameters(model: nn.Module, source: Source) -> None:
 def _layers(
     model: nn.Module, source: Source, images: Tensor, classes: int
 ) -> tuple[tuple[str, ...], int]:
-    """The weights that forward uses, in order, and the multiplications that an image takes.
+    """The weights of layers that forward uses, in order, and multiplications that an image takes.
 
     Checks what forward answers, when it trains and when it does not.
     """
@@ -97,13 +100,26 @@ def _layers(
             cross_entropy(logits, labels), list(parameters.values()), allow_unused=True
         )
     used = {name for name, g in zip(parameters, gradients, strict=True) if g is not None}
-    layers = tuple(name for name in signals.passed_on if name in used)
+    layers = _in_order(signals.passed_on, [name for name in owned_weights(model) if name in used])
     if not layers:
         raise refusal(
             f"{source.line}: {source.class_name} has no layer with weights that forward uses; "
             "expected is a torch.nn.Linear, a Conv2d or a submodule with a matrix of its own"
         )
     return layers, counter.get_total_flops() // 2 // len(images)
+
+
+def _in_order(ran: Collection[str], weights: list[str]) -> tuple[str, ...]:
+    """The `weights` in the order in which their layers `ran`.
+
+    One that was used though its layer did not run itself, as attention uses that of its `out_proj`,
+    comes after the one that is defined before it.
+    """
+    layers = [name for name in ran if name in weights]
+    for before, name in pairwise([None, *weights]):
+        if name and name not in layers:
+            layers.insert(layers.index(before) + 1 if before else 0, name)
+    return tuple(layers)
 
 
 def _stored(

@@ -1,11 +1,12 @@
 """What hooks tell of a module's layers: which weights they have, and which signals they pass on.
 
-A layer is a submodule that runs in forward and owns a trainable parameter of two or more axes, and
-is no normalisation. Its signal is what the next layer reads, that of the last one the logits: for
-a chain of layers that is what they put out, after its activation, pooling and normalisation.
+A layer is a submodule that owns a trainable parameter of two or more axes on which the logits
+depend, and is no normalisation. The signal of one that runs in forward is what the next one reads,
+that of the last one the logits: for a chain of layers that is what they put out, after its
+activation, pooling and normalisation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import nan
 from typing import Any, Final, NamedTuple
@@ -58,12 +59,10 @@ class Signals:
 def listening(model: nn.Module) -> Iterator[Signals]:
     """Inside, a forward pass of `model` fills the signals; its logits are left to `end`."""
     signals = Signals()
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    names = _names(model)
     handles = []
     for module in owners(model):
-        weights = [
-            names[id(p)] for p in module.parameters(recurse=False) if p.ndim > 1 and p.requires_grad
-        ]
+        weights = _weights(module, names)
 
         def hook(
             module: nn.Module, args: Any, kwargs: dict[str, Any], weights: list[str] = weights
@@ -87,6 +86,21 @@ def owners(model: nn.Module) -> list[nn.Module]:
         and not isinstance(module, _NORMALISATIONS)
         and any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
     ]
+
+
+def owned_weights(model: nn.Module) -> list[str]:
+    """The names of their trainable ones, each once, in the order of their definition."""
+    names = _names(model)
+    return list(dict.fromkeys(w for module in owners(model) for w in _weights(module, names)))
+
+
+def _names(model: nn.Module) -> dict[int, str]:
+    return {id(parameter): name for name, parameter in model.named_parameters()}
+
+
+def _weights(module: nn.Module, names: Mapping[int, str]) -> list[str]:
+    own = module.parameters(recurse=False)
+    return [names[id(p)] for p in own if p.ndim > 1 and p.requires_grad]
 
 
 def signal_of(values: Any, unit_axis: int) -> Signal:

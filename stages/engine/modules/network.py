@@ -132,7 +132,7 @@ class BlankModule:
         return {name: self.constructed[name].clone() for name in self.shapes}
 
     def output(self, parameters: Named, layer: str) -> Tensor:
-        """What the layer puts out when it last runs, in train mode."""
+        """What the layer puts out when it last runs, in train mode; a 0 if it does not itself."""
         load(self.model, parameters)
         owner = self.model.get_submodule(layer.rpartition(".")[0])
         outputs: list[Tensor] = []
@@ -146,4 +146,4 @@ class BlankModule:
                 self.model(self.images.clone())
         finally:
             handle.remove()
-        return outputs[-1]
+        return outputs[-1] if outputs else torch.zeros(1)

@@ -74,6 +74,7 @@ def train_module(
         seed_everything(module_seed(trial.seed, trial.replicate, "constructor"))
         with network_class(source) as found, _settings():
             model = make(found, source, images.first(2).cpu())
+            torch.set_num_threads(1)  # whatever its constructor thought
             return _Training(trial, network, source, model, images, start).run(on_epoch)
 
 

@@ -313,6 +313,56 @@ def test_code_that_needs_tensors_in_rows_trains_like_code_that_does_not(
         torch.testing.assert_close(weights, results[1].weights[name], rtol=1e-2, atol=2e-4)
 
 
+@pytest.mark.parametrize("scheme", [None, "kaiming_normal", "lsuv"])
+def test_a_weight_that_is_used_without_its_layer_starts_like_others(
+    scheme: str | None,
+    write: Write,
+    module_trial: MakeTrial,
+    small_dataset: Dataset,
+    tmp_path: Path,
+) -> None:
+    path = write("""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = nn.Linear(28, 16)
+                self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+                self.last = nn.Linear(16, 10)
+
+            def forward(self, x):
+                rows = self.first(x.squeeze(1))
+                return self.last(self.attention(rows, rows, rows)[0].mean(1))
+    """)
+    start = Start(scheme) if scheme else Start("normal", 0.7, "fan_in", biases=0.0)
+    trial = module_trial(path, start=start)
+    result = train_module(trial, small_dataset, CPU, folder=tmp_path)
+    names = ["first.weight", "attention.in_proj_weight", "attention.out_proj.weight", "last.weight"]
+    assert list(trial.network.layers) == names
+    assert len(result.probes[0].layers) == len(names)
+    assert not result.initial["attention.out_proj.bias"].any()
+    if not scheme:
+        deviation = result.initial["attention.out_proj.weight"].std().item()
+        assert deviation == pytest.approx(0.7 / 4, rel=0.2)
+    verify_result(result.to_files(PROVENANCE), trial)
+
+
+def test_threads_that_a_constructor_asks_for_are_not_used(
+    write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    path = write("""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                torch.set_num_threads(4)
+                self.last = nn.Linear(784, 10)
+
+            def forward(self, x):
+                assert len(x) == 2 or torch.get_num_threads() == 1
+                return self.last(x.flatten(1))
+    """)
+    train_module(module_trial(path), small_dataset, CPU, folder=tmp_path)
+
+
 def test_shared_frozen_and_unused_weights_train_as_they_should(
     write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
 ) -> None:
