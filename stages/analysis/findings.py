@@ -231,7 +231,7 @@ def overfitting(results: Results) -> str:
 
     best, by_gap = results.best, sorted(results.points, key=gap)
     gaps = [f"{signed(gap(best))} points at {sigma(best)}"] + [
-        f"{signed(gap(point))} at {sigma(point)}, the {extreme}"
+        f"{signed(gap(point))} at {sigma(point)}, the {extreme} gap"
         for extreme, point in (("smallest", by_gap[0]), ("largest", by_gap[-1]))
         if signed(gap(point)) != signed(gap(best))
     ]

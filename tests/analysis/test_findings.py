@@ -61,7 +61,8 @@ def test_a_usual_sweep_is_told_with_its_numbers() -> None:
         "behind."
     )
     assert (
-        "+1.00 points at σ = 0.1; -2.00 at σ = 0.0001, the smallest; +5.00 at σ = 2, the largest."
+        "+1.00 points at σ = 0.1; -2.00 at σ = 0.0001, the smallest gap; "
+        "+5.00 at σ = 2, the largest gap."
     ) in finding(results, "Overfitting")
     assert "No network diverged" in finding(results, "Failures")
     assert "No network failed to learn, that is, ended at chance" in finding(results, "Failures")
