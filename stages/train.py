@@ -22,10 +22,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from stages.core.cache import TrialCache
-from stages.core.dataset import RAW, Dataset, read_dataset
+from stages.core.dataset import Dataset
 from stages.core.facts import FACTS, DataFacts, Facts
 from stages.core.networks import PERCEPTRON
 from stages.core.params import PARAMS_FILE, Params, read_params
+from stages.core.raw import read
 from stages.core.records import INITIAL, RECORD, WEIGHTS
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.executors import open_pool
@@ -55,7 +56,8 @@ def main(folder: Path) -> None:
         warm_up()
     sweeps = params.sweeps()
     began = time.monotonic()
-    datasets = {name: read_dataset(RAW / name) for name in names_of_data(sweeps)}
+    sets = dict.fromkeys(sweep.data for sweep in sweeps.values())
+    datasets = {data.name: read(data) for data in sets}
     modules = {sweep.model.network for sweep in sweeps.values()} - {PERCEPTRON}
     with open_pool(params.runtime, datasets, modules) as pool:
         facts = learn_facts(sweeps, datasets, pool)
@@ -77,11 +79,6 @@ def main(folder: Path) -> None:
     write_effort(
         folder / EFFORT, len(missing), len(wanted) - len(missing), time.monotonic() - began
     )
-
-
-def names_of_data(sweeps: Sweeps) -> list[str]:
-    """The data sets that are learned, each once."""
-    return list(dict.fromkeys(sweep.data.name for sweep in sweeps.values()))
 
 
 def learn_facts(sweeps: Sweeps, datasets: Mapping[str, Dataset], pool: Pool) -> Facts:

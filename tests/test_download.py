@@ -24,7 +24,7 @@ from stages.core.dataset import Dataset, read_dataset
 from stages.core.published import PUBLISHED, Wheel, is_complete, verify
 from stages.core.sources import SourceError, unpack_wheel
 from stages.process.sums import SUMS
-from tests.conftest import HANGS_AFTER, REPOSITORY, write_idx, write_params, write_raw
+from tests.conftest import HANGS_AFTER, REPOSITORY, fail_stage, write_idx, write_params, write_raw
 
 MNIST = PUBLISHED["mnist"]
 FILES, WHEEL = MNIST.files, cast(Wheel, MNIST.wheel)
@@ -249,6 +249,14 @@ def test_a_gzip_bomb_is_refused(mnist_dir: Path, tmp_path: Path) -> None:
     (source / f"{SMALL}.gz").write_bytes(gzip.compress(bytes(10_000_000)))
     (line,) = error_lines(download(tmp_path, MNIST_DIR="source"))
     assert f"{SMALL}.gz: 10,009 bytes instead of 10,008" in line
+
+
+def test_data_copied_from_another_path_are_not_trained_on(own: Dataset, tmp_path: Path) -> None:
+    write_raw(tmp_path / "source", own)
+    assert download_own(tmp_path, "source").returncode == 0
+    write_params(tmp_path, data={"name": "folder", "path": "other"})
+    line = "train: data/raw/folder is not of data.path = other; dvc repro copies it\n"
+    assert fail_stage(tmp_path, "train") == line
 
 
 @pytest.mark.parametrize("named", ["~/digits", "../elsewhere/digits", "sub/digits/"])
@@ -541,6 +549,14 @@ def test_copies_a_users_own_data(
     assert run.returncode == 0, run.stderr
     assert "200 and 50 images of 14 x 56 pixels, 10 classes, from data.path=source" in run.stdout
     assert read_dataset(tmp_path / OWN).digest == own.digest
+
+
+def test_data_copied_from_another_path_are_not_trained_on(own: Dataset, tmp_path: Path) -> None:
+    write_raw(tmp_path / "source", own)
+    assert download_own(tmp_path, "source").returncode == 0
+    write_params(tmp_path, data={"name": "folder", "path": "other"})
+    line = "train: data/raw/folder is not of data.path = other; dvc repro copies it\n"
+    assert fail_stage(tmp_path, "train") == line
 
 
 @pytest.mark.parametrize("named", ["~/digits", "../elsewhere/digits", "sub/digits/"])

@@ -197,7 +197,7 @@ class Train(_Section):
 
     epochs: Annotated[Int, Field(ge=1, le=100_000)]
     steps: Annotated[Int, Field(ge=1, le=100_000_000)] | None = None
-    batch_size: Annotated[Int, Field(ge=1, le=60_000)]
+    batch_size: Annotated[Int, Field(ge=1, le=1_000_000)]
     lr: Annotated[Float, Field(gt=0)]
     optimizer: OptimizerName
     adam_epsilon: Annotated[Float, Field(gt=0)] = 1e-8

@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from stages.core.cache import cache_root
-from stages.core.dataset import RAW, RAW_FILES, read_dataset
+from stages.core.dataset import RAW, RAW_FILES, Dataset, read_dataset
 from stages.core.params import Data
 from stages.core.published import FOLDER, PUBLISHED, is_complete
 from stages.core.sources import copy_published, fetch
+from stages.process.door import InputError
+from stages.process.files import write_atomically
 from stages.process.scratch import scratch_folder
 from stages.process.sums import sha256, write_sums
 
 KEPT: Final = "raw"
 """The folder of the cache in which downloaded data sets are kept."""
+
+_SOURCE: Final = "SOURCE"
+"""Beside copied files: the path in params.yaml that they were copied from."""
 
 T = TypeVar("T")
 
@@ -28,6 +33,19 @@ def bring(data: Data) -> str:
     Raises SourceError if no source has it, OSError if the disk refuses.
     """
     return _copy(data) if data.name == FOLDER else _provide(data)
+
+
+def read(data: Data) -> Dataset:
+    """The data set that `bring` has brought.
+
+    Raises InputError where it is damaged, or a user's own that was copied from another path.
+    """
+    dataset, source = read_dataset(RAW / data.name), RAW / data.name / _SOURCE
+    if data.name == FOLDER and (not source.exists() or source.read_text() != f"{data.path}\n"):
+        raise InputError(
+            f"{RAW / data.name} is not from data.path = {data.path}; dvc repro copies it"
+        )
+    return dataset
 
 
 def _provide(data: Data) -> str:
@@ -47,6 +65,7 @@ def _copy(data: Data) -> str:
     raw = RAW / data.name
     came_from = _fetch_into(raw, data)
     write_sums(raw, {name: sha256((raw / name).read_bytes()) for name in RAW_FILES})
+    write_atomically(raw / _SOURCE, f"{data.path}\n")
     dataset = read_dataset(raw)
     images = f"{len(dataset.train_images):,} and {len(dataset.test_images):,} images"
     size = "{} x {}".format(*dataset.image_shape)

@@ -67,7 +67,7 @@ def test_a_number_that_yaml_reads_as_text_is_understood(tmp_path: Path) -> None:
         ("train.lr", [0.1], "must be a number"),
         ("train.epochs", None, "must be a whole number"),
         ("train.epochs", {}, "must be a whole number"),
-        ("train.batch_size", 70_000, "must be at most 60000"),
+        ("train.batch_size", 2_000_000, "must be at most 1000000"),
         ("train.optimizer", "Adam", "must be adam, sgd or momentum"),
         ("model.hidden", [], "must have at least 1 item"),
         ("model.hidden", 128, "must be a list, e.g. [128, 64]"),
