@@ -12,10 +12,12 @@ if __name__ == "__main__":
     enter("stages.check")
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from stages.analysis.tables import METRICS, write_csv
-from stages.core.params import flatten, read_params
+from stages.core.params import PARAMS_FILE, flatten, read_params
 from stages.process.door import InputError
 from stages.process.files import write_atomically
 
@@ -27,6 +29,8 @@ def main() -> None:
 
     Raises InputError if a module's file is missing.
     """
+    with suppress(OSError):  # DVC lets git believe that a file whose size stayed has not changed
+        os.utime(PARAMS_FILE)
     params = read_params()
     for sweep in params.sweeps().values():
         refuse_missing(sweep.model.network)

@@ -157,6 +157,7 @@ def test_the_parameters_of_a_result_are_a_table(clone: Clone) -> None:
         "model",
         "train",
         "sweep",
+        "variants",
         "report",
     }
 
