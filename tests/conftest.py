@@ -173,6 +173,7 @@ def open_doors(folder: Path) -> Iterator[None]:
         patch.chdir(folder)
         patch.delenv("DVC_ROOT", raising=False)
         patch.setenv("PYTHONWARNINGS", "error")  # train sets a default where there is none
+        patch.setenv("PYTHONPATH", str(REPOSITORY))  # the fork server knows no other path
         yield
 
 

@@ -622,7 +622,7 @@ def test_a_study_brings_its_data_into_the_data_of_the_checkout(
     (tmp_path / "study").mkdir()
     write_params(tmp_path / "study", data={"name": "folder", "path": "source"})
     write_raw(tmp_path / "source", own)
-    run = start_download(tmp_path, "study")
-    assert run.wait(HANGS_AFTER) == 0
+    with start_download(tmp_path, "study") as run:
+        assert run.wait(HANGS_AFTER) == 0
     assert read_dataset(tmp_path / OWN).digest == own.digest
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["params.yaml"]

@@ -1,6 +1,7 @@
 """The door to the trial cache: it tells sizes, asks, and removes only what was meant."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.cache import key_lock
+from stages.core.dataset import Dataset
 from stages.core.pruning import entries as held_in
 from stages.core.pruning import trials_of_all_revisions
-from tests.conftest import run_stage, stage_environment, write_params
+from tests.conftest import run_stage, stage_environment, write_data, write_params
 
 DAY = 24 * 60 * 60
 
@@ -27,8 +29,8 @@ SCRATCH = (
         "data/raw/folder/.SHA256SUMS",
     ),
     *("metrics/.report.md", "metrics/.accuracy.csv", "plots/.signals.png"),
-    *("studies/sgd/adam/data/.models", "studies/depth/metrics/.trainability.csv"),
-    *(".dvc/.plots_page.html", "data/cache/depth/.key.json", "data/cache/raw/.mnist"),
+    *("studies/mine/deeper/data/.models", "studies/depth/metrics/.accuracy.csv"),
+    *(".dvc/.plots_page.html", "data/cache/raw/.mnist"),
 )
 """What stages write beside, before it appears whole."""
 
@@ -53,13 +55,20 @@ UNREADABLE = [
 """Parameter files that make a reader raise, or make it take long."""
 
 
-@pytest.fixture
-def trained(workspace: Path) -> Path:
-    """A git repository with three trials in its cache."""
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+    """A git repository with three trials in its cache; treat it as read-only."""
+    workspace = write_data(tmp_path_factory.mktemp("finished"), small_dataset)
     write_params(workspace)
     run_stage(workspace, "train")
     git(workspace, "init", "-q")
     return workspace
+
+
+@pytest.fixture
+def trained(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(finished, tmp_path / "trained")
 
 
 def git(workspace: Path, *arguments: str) -> None:
@@ -147,7 +156,7 @@ def test_what_killed_runs_left_is_counted_and_cleared(workspace: Path) -> None:
         "data/cache/ab/k/1x",
         *(f"{name}-0123abcd" for name in SCRATCH),
     )
-    for study in ("studies/sgd", "studies/sgd/adam", "studies/depth"):
+    for study in ("studies/mine", "studies/mine/deeper", "studies/depth"):
         (workspace / study).mkdir(parents=True)
         (workspace / study / "params.yaml").write_text("")
     for place in places:
@@ -168,15 +177,13 @@ def test_what_killed_runs_left_is_counted_and_cleared(workspace: Path) -> None:
 def test_what_is_kept_beside_trials_is_counted_and_cleared_but_not_pruned(workspace: Path) -> None:
     write_params(workspace)
     git(workspace, "init", "-q")
-    names = ("depth/key.json", "raw/mnist/train-images-idx3-ubyte")
-    kept = [workspace / "data" / "cache" / name for name in names]
-    for path in kept:
-        path.parent.mkdir(parents=True)
-        path.write_bytes(bytes(300_000))
-    assert "data sets and studies beside them: 0.6 MB" in trial_cache(workspace)
+    kept = workspace / "data" / "cache" / "raw" / "mnist" / "train-images-idx3-ubyte"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(bytes(300_000))
+    assert "data sets beside them: 0.3 MB" in trial_cache(workspace)
     assert "nothing to remove" in trial_cache(workspace, "prune", "--unused", "--yes")
-    assert "and data sets and studies" in trial_cache(workspace, "clear", "--yes")
-    assert not any(path.exists() for path in kept)
+    assert "and data sets" in trial_cache(workspace, "clear", "--yes")
+    assert not kept.exists()
 
 
 def test_a_cache_full_of_damage_can_be_measured_pruned_and_cleared(workspace: Path) -> None:

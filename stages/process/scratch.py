@@ -31,8 +31,8 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
     sweep(parent, prefix)
     folder = parent / f"{prefix}-{token_hex(4)}"
     lock = _lock_of(folder)
-    lock.acquire()
     try:
+        lock.acquire()
         folder.mkdir()
         yield folder
     finally:

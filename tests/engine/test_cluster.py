@@ -14,7 +14,8 @@ import pytest
 from distributed import Client
 
 from tests.conftest import HANGS_AFTER, fail_stage, run_stage, start_stage, wait_until, write_params
-from tests.test_train import entries, models, train
+from tests.test_train import entries, models
+from tests.test_train import train_alone as train
 from tests.test_train_variants import VARIANTS, write_own
 
 SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
