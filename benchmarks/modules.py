@@ -7,13 +7,14 @@ Both learn from a fifth of the images, by turns, each in fresh processes; times 
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.isolate import in_fresh_process
 from benchmarks.report import Spread
+from benchmarks.work import SMALL
 from stages.core.dataset import Dataset, read_dataset
 from stages.core.starts import Start
 from stages.core.trial import Trial
@@ -121,17 +122,6 @@ def _work(path: str, raw: Path) -> tuple[Trial, Dataset]:
         whole.test_labels[:test],
         whole.image_shape,
     )
-    trial = Trial(
-        network=describe(path, dataset, _ROOT),
-        data=dataset.digest,
-        start=Start("pytorch_default"),
-        optimizer="adam",
-        learning_rate=1e-3,
-        adam_epsilon=1e-8,
-        batch_size=64,
-        epochs=1,
-        extra_steps=0,
-        seed=0,
-        replicate=0,
-    )
-    return trial, dataset
+    [trial] = SMALL.work.trials(1)
+    network, start = describe(path, dataset, _ROOT), Start("pytorch_default")
+    return replace(trial, network=network, data=dataset.digest, start=start), dataset

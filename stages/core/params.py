@@ -328,10 +328,11 @@ def read_params(path: Path = PARAMS_FILE) -> Params:
     try:
         content: Any = strict_yaml.read(path)
         params = validated(Params, content, str(path))
-        for name, overrides in params.variants.items():
-            variant = overridden(content, overrides)
-            validated(Params, variant, str(path), f"variants.{name}.")
-        if len({sweep.data for sweep in params.sweeps().values() if sweep.data.path}) > 1:
+        variants = [
+            validated(Params, overridden(content, overrides), str(path), f"variants.{name}.")
+            for name, overrides in params.variants.items()
+        ]
+        if len({variant.data for variant in variants if variant.data.path}) > 1:
             raise InputError(f"{path}: variants: data.path must be the same wherever it is set")
     except InputError as error:
         sys.exit(str(error))

@@ -204,14 +204,14 @@ class _Watch:
         self.topic = f"ended work {uuid4()}"
         self._client = client
         self._failure = failure
-        self._total = 0.0
+        self._total = 0
         self._said = False
         client.subscribe_topic(self.topic, self._add)
 
-    def _add(self, event: tuple[float, float]) -> None:
+    def _add(self, event: tuple[float, int]) -> None:
         self._total += event[1]
 
-    def ended_work(self) -> float:
+    def ended_work(self) -> int:
         """What was added since the last call; raises InputError if the scheduler is gone."""
         try:
             alone = not self._client.nthreads()
@@ -220,5 +220,5 @@ class _Watch:
         if alone and not self._said:
             print("no Dask worker is left; waiting for one to join", file=sys.stderr)
         self._said = alone
-        total, self._total = self._total, 0.0
+        total, self._total = self._total, 0
         return total

@@ -30,11 +30,11 @@ def local_pool(runtime: Runtime, datasets: Mapping[str, Dataset]) -> Iterator[Po
     workers = available_cores() if runtime.workers == "auto" else runtime.workers
     if workers > available_cores():
         _say_too_many(workers, datasets)
-    ended: SimpleQueue[float] = context.SimpleQueue()
+    ended: SimpleQueue[int] = context.SimpleQueue()
     executor = ProcessPoolExecutor(workers, context, _start_process, (datasets, Path.cwd(), ended))
     seen: set[BaseProcess] = set()
 
-    def ended_work() -> float:
+    def ended_work() -> int:
         # The executor notices a death by itself, except in the middle of handing over a result.
         seen.update(multiprocessing.active_children())
         if any(process.exitcode is not None for process in seen):
@@ -85,15 +85,15 @@ def _say_too_many(workers: int, datasets: Mapping[str, Dataset]) -> None:
     )
 
 
-def _drain(amounts: "SimpleQueue[float]") -> float:
-    total = 0.0
+def _drain(amounts: "SimpleQueue[int]") -> int:
+    total = 0
     while not amounts.empty():
         total += amounts.get()
     return total
 
 
 def _start_process(
-    datasets: Mapping[str, Dataset], modules: Path, ended: "SimpleQueue[float]"
+    datasets: Mapping[str, Dataset], modules: Path, ended: "SimpleQueue[int]"
 ) -> None:
     obey_parent()
     task("set_up", datasets, modules, ended.put)

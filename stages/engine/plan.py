@@ -23,6 +23,9 @@ _WORTH_A_CALL = 90_000
 """Multiplications a layer and image, of all networks of a group, against which the calls of
 a training step weigh little: they take as long for one network as for many."""
 
+_STEPS_AN_EPOCH = 1000
+"""MNIST has 938 in batches of 64; an epoch of other data is weighed alike."""
+
 
 def largest_group(network: Network, device: str) -> int:
     """How many networks like this are trained side by side at most.
@@ -50,15 +53,15 @@ class Group:
     start: int
 
     @property
-    def work(self) -> float:
+    def work(self) -> int:
         """What its training takes, in the unit of `epoch_work`."""
         first = self.trials[0]
         return len(self.trials) * (first.records - self.start) * epoch_work(first)
 
 
-def epoch_work(trial: Trial) -> float:
-    """What an epoch of a trial takes, relative to others on the same data set."""
-    return trial.network.operations * (1 if trial.epochs else trial.extra_steps * 1e-3)
+def epoch_work(trial: Trial) -> int:
+    """What an epoch of a trial takes, roughly, relative to others: steps times operations."""
+    return trial.network.operations * (_STEPS_AN_EPOCH if trial.epochs else trial.extra_steps)
 
 
 def plan_groups(

@@ -39,4 +39,4 @@ class Pool:
     machine: Machine  # what they compute on
     failure: Callable[[Exception], InputError]  # what to say of that with which a group ended
     here: bool  # on the cores of this machine
-    ended_work: Callable[[], float]  # `plan.epoch_work` of what ended since the last call
+    ended_work: Callable[[], int]  # `plan.epoch_work` of what ended since the last call

@@ -17,16 +17,12 @@ _LONG_ROUND_SECONDS = 10
 
 
 class Progress:
-    """Counts the trials and the work that are done; a context manager.
-
-    Where all trials are alike, an epoch of one is a unit of work.
-    """
+    """Counts the trials and the work that are done; a context manager."""
 
     def __init__(self, trials: Collection[Trial]) -> None:
         self._trials = len(trials)
         self._trials_done = 0
-        self._unit = max(map(epoch_work, trials))
-        self._work_left = self._work_of(trials)
+        self._work_left = _work_of(trials)
         self._pace = _Pace()
         self._start = time.monotonic()
         self._reminder = Reminder(_FIRST_LINE_SECONDS)
@@ -47,9 +43,9 @@ class Progress:
             self._print_line()
         self._bar.close()
 
-    def work_ended(self, work: float, abreast: float) -> None:
+    def work_ended(self, work: int, abreast: int) -> None:
         """So much ended; `abreast` is an epoch of each network that was in training."""
-        self._pace.ended(work / self._unit, abreast / self._unit)
+        self._pace.ended(work, abreast)
         self.work_spared(work)
         self._bar.set_postfix_str(self._time_left())
         if self._bar.disable:
@@ -59,10 +55,10 @@ class Progress:
                 self._print_line()
                 self._reminder.said(self._elapsed())
 
-    def work_spared(self, work: float) -> None:
+    def work_spared(self, work: int) -> None:
         """So much needs no training here: an earlier or another run has done it."""
-        self._work_left -= work / self._unit
-        self._bar.update(work / self._unit)
+        self._work_left -= work
+        self._bar.update(work)
 
     def trials_trained(self, trials: Sequence[Trial]) -> None:
         """A group is finished and stored."""
@@ -72,7 +68,7 @@ class Progress:
     def trials_found(self, trials: Sequence[Trial]) -> None:
         """Another run finished these meanwhile."""
         self.trials_trained(trials)
-        self.work_spared(self._work_of(trials) * self._unit)
+        self.work_spared(_work_of(trials))
         self._say(f"{len(trials)} finished by another run")
 
     def waiting_for(self, trials: Sequence[Trial]) -> None:
@@ -80,9 +76,6 @@ class Progress:
         if not self._said_waiting:
             self._say(f"waiting for {len(trials)} that another run is training")
             self._said_waiting = True
-
-    def _work_of(self, trials: Collection[Trial]) -> float:
-        return sum(trial.records * epoch_work(trial) for trial in trials) / self._unit
 
     def _say(self, line: str) -> None:
         self._bar.write(line, file=sys.stdout)
@@ -103,7 +96,11 @@ class Progress:
     def _time_left(self) -> str:
         """Empty where it is not known, and where nothing is left."""
         seconds = self._pace.seconds_for(self._work_left)
-        return f"about {in_words(seconds)} left" if seconds and self._work_left > 1e-6 else ""
+        return f"about {in_words(seconds)} left" if seconds and self._work_left else ""
+
+
+def _work_of(trials: Collection[Trial]) -> int:
+    return sum(trial.records * epoch_work(trial) for trial in trials)
 
 
 class _Pace:
@@ -115,13 +112,13 @@ class _Pace:
 
     def __init__(self) -> None:
         self._start = self._measured_at = time.monotonic()
-        self._ended = self._measured = 0.0
-        self._first_round: tuple[float, float] | None = None
+        self._ended = self._measured = 0
+        self._first_round: tuple[float, int] | None = None
         self._seconds_a_unit: float | None = None
 
-    def ended(self, work: float, abreast: float) -> None:
+    def ended(self, work: int, abreast: int) -> None:
         self._ended += work
-        if work == 0 or self._ended - self._measured < 0.999 * abreast:
+        if work == 0 or self._ended - self._measured < abreast:
             return
         now = self._measured_at = time.monotonic()
         self._measured = self._ended
@@ -133,7 +130,7 @@ class _Pace:
             if now - self._start > _LONG_ROUND_SECONDS:
                 self._seconds_a_unit = (now - self._start) / self._ended
 
-    def seconds_for(self, work: float) -> float | None:
+    def seconds_for(self, work: int) -> float | None:
         """How long so much more takes; None before that is known, at least one second."""
         if self._seconds_a_unit is None:
             return None

@@ -57,7 +57,8 @@ class _Sweep:
 
     def run(self) -> None:
         """Train what no other run trains, as many groups at a time as the pool can."""
-        waiting = deque(self._plan(list(self.wanted)))
+        starts = {trial: self.cache.start(trial) for trial in self.wanted}
+        waiting = deque(self._plan(starts))
         try:
             while waiting or self.running or self.busy:
                 while waiting and len(self.running) < self.pool.workers:
@@ -67,19 +68,19 @@ class _Sweep:
                 elif self.busy:
                     self.progress.waiting_for(self.busy)
                     time.sleep(_POLL_SECONDS)
-                    waiting.extend(self._plan(self.busy))
+                    waiting.extend(self._plan({trial: starts[trial] for trial in self.busy}))
                     self.busy = []
         finally:
             for claim in self.running.values():
                 claim.release()
 
-    def _plan(self, trials: Sequence[Trial]) -> list[Group]:
+    def _plan(self, starts: Mapping[Trial, int]) -> list[Group]:
         device = self.pool.machine.device
         return [
             group
             for whole in (True, False)
             for group in plan_groups(
-                {t: self.cache.start(t) for t in trials if self.wanted[t] is whole},
+                {t: start for t, start in starts.items() if self.wanted[t] is whole},
                 self.pool.workers,
                 lambda network: largest_group(network, device),
             )

@@ -29,18 +29,17 @@ __all__ = ["describe", "set_up", "survey", "train"]
 class _Worker:
     datasets: Mapping[str, Dataset]  # by name
     modules: Path  # the folder that FILE.py:CLASS is relative to
-    work_ended: Callable[[float], None]
+    work_ended: Callable[[int], None]
 
     def data_of(self, trial: Trial) -> Dataset:
-        [dataset] = [d for d in self.datasets.values() if d.digest == trial.data][:1]
-        return dataset
+        return next(d for d in self.datasets.values() if d.digest == trial.data)
 
 
 _worker: _Worker
 
 
 def set_up(
-    datasets: Mapping[str, Dataset], modules: Path, work_ended: Callable[[float], None]
+    datasets: Mapping[str, Dataset], modules: Path, work_ended: Callable[[int], None]
 ) -> None:
     """Make this process ready to train; `work_ended` is told how much work networks have done."""
     global _worker

@@ -39,7 +39,7 @@ def train_with_answer(root: Path, trial: Trial, answer: Any) -> TrialCache:
     p = PROVENANCE
     machine = Machine(p.torch, p.device, p.device_model, p.kernels, {BATCHED: p.code}, 1e9)
     cache = TrialCache(root, machine.provenance_of)
-    pool = Pool(submit, describe, 1, machine, failure, here=True, ended_work=lambda: 0.0)
+    pool = Pool(submit, describe, 1, machine, failure, here=True, ended_work=lambda: 0)
     train_trials({trial: True}, cache, pool)
     return cache
 
