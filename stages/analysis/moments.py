@@ -4,7 +4,7 @@ how far it has come. And which moments are worth a look first.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import permutations
 from math import inf, isfinite, isnan, log10
 
 import numpy as np
@@ -20,6 +20,9 @@ from stages.core.optimizers import OPTIMIZERS
 
 FATES = 0.5
 """From this difference of final accuracies on, two networks of one sigma have met two fates."""
+
+A_BIT = 0.05
+"""Differences of final accuracies that are smaller by no more than this are about as large."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,11 @@ def _sentence(
 ) -> str:
     layer = layers[point.sigma]
     of_best = layers[best.sigma] if best and best is not point else None
-    clauses = [_gradients(layer, of_best, point, best, moment)]
-    if moment:
-        clauses.append(_steps(results.setting, layer, of_best, moment))
-    clauses.append(_outcome(results, point, best, moment))
+    clauses = [
+        _gradients(layer, of_best, point, best, moment),
+        _steps(results.setting, layer, of_best, moment),
+        _outcome(results, point, best, moment),
+    ]
     told = "; ".join(filter(None, clauses))
     return f"{told[0].upper()}{told[1:]}."
 
@@ -99,23 +103,25 @@ def _gradients(
     against = f"{'those ' * (abs(begun) < LEVEL)}at the best σ ({best.label})"
     if moment == 0:
         return f"{subject} start {_compared(begun)} {against}"
+    clause = f"{subject} started {_compared(begun)} {against}"
     still = _gap(now, of_best.gradients[moment])
-    if abs(begun) >= FAR_OFF and abs(still) >= FAR_OFF and begun * still > 0:
-        return f"{subject} started {_compared(begun)} {against} and still are {_far(still)}"
-    return f"{subject} started {_compared(begun)} {against}"
+    if now == 0:
+        return f"{clause} and now are 0"
+    if abs(begun) >= FAR_OFF and abs(still) >= FAR_OFF:
+        return f"{clause} and {'still' if begun * still > 0 else 'now'} are {_far(still)}"
+    return clause
 
 
 def _steps(setting: Setting, layer: FirstLayer, of_best: FirstLayer | None, moment: int) -> str:
-    """What the optimiser made of gradients that were far off."""
+    """What the optimiser makes of gradients that are far off, and how far the weights have gone."""
     rule = OPTIMIZERS[setting.params["train"]["optimizer"]]
     begun = _gap(layer.gradients[0], of_best.gradients[0]) if of_best else 0.0
-    moved = f"moved these weights {distance(layer.moved[moment])}"
+    moved = f"have moved these weights {distance(layer.moved[moment])}" if moment else ""
     if abs(begun) < FAR_OFF:
-        return f"{rule.title} has {moved}"
-    if rule.momentum is None:
-        verb = "shrink" if begun < 0 else "grow"
-        return f"{rule.title}'s steps hardly {verb} with them and have {moved}"
-    return f"{rule.title}'s steps are as {'small' if begun < 0 else 'large'} and have {moved}"
+        return f"{rule.title} {moved.replace('have', 'has', 1)}" if moment else ""
+    verb = "shrink" if begun < 0 else "grow"
+    steps = f"{rule.title}'s steps {'hardly ' * (rule.momentum is None)}{verb} with them"
+    return " and ".join(filter(None, [steps, moved]))
 
 
 def _outcome(results: Results, point: Point, best: Point | None, moment: int) -> str:
@@ -123,9 +129,9 @@ def _outcome(results: Results, point: Point, best: Point | None, moment: int) ->
     setting = results.setting
     holdout = setting.holdout
     if moment == 0:
-        return f"untrained, it guesses: {percent(point.untrained_test_accuracy)} are right"
+        return f"untrained, it guesses and gets {percent(point.untrained_test_accuracy)} right"
     accuracy = results.courses[point.sigma][moment - 1]
-    told = f"after {setting.moment(moment)} {percent(accuracy)} are right"
+    told = f"after {setting.moment(moment)} it gets {percent(accuracy)} right"
     if not learned(accuracy, point.untrained_test_accuracy, holdout):
         return f"{told}, no better than guessing"
     if best is None or best is point:
@@ -163,29 +169,28 @@ def tour(results: Sequence[Results]) -> list[Stop]:
     stops = [*_two_fates(results)]
     for which, end in first.ends.items():
         if end is not first.best:
-            text = f"The {which} σ, {end.label}, beside the best, {first.best.label}"
+            text = f"The {which} σ beside the best"
             stops.append(Stop(_named(text, first, results), first, end, (first, first.best)))
-    best = f"The best σ, {first.best.label}: {percent(first.best.test_accuracy)}"
-    return [*stops, Stop(_named(best, first, results), first, first.best)]
+    return [*stops, Stop(_named("The best σ", first, results), first, first.best)]
 
 
 def _two_fates(results: Sequence[Results]) -> Iterator[Stop]:
-    """The sigma at which two variants end furthest apart, if one of them learned."""
+    """A sigma at which two variants end far apart: the smallest at which they end about as far
+    apart as at any.
+    """
     pairs = [
-        (one, p, other, q)
-        for one, other in combinations(results, 2)
+        (q.test_accuracy - p.test_accuracy, one, p, other, q)
+        for one, other in permutations(results, 2)
         if one.setting.data == other.setting.data
         for p in one.points
         for q in other.points
-        if p.sigma == q.sigma
+        if p.sigma == q.sigma and has_learned(q)
     ]
-    if not pairs:
+    furthest = max((pair[0] for pair in pairs), default=0.0)
+    if furthest < FATES:
         return
-    one, p, other, q = max(pairs, key=lambda x: abs(x[1].test_accuracy - x[3].test_accuracy))
-    if p.test_accuracy > q.test_accuracy:
-        one, p, other, q = other, q, one, p
-    if q.test_accuracy - p.test_accuracy < FATES or not has_learned(q):
-        return
+    about = [pair for pair in pairs if pair[0] > furthest - A_BIT]
+    _, one, p, other, q = min(about, key=lambda pair: pair[2].sigma)
     yield Stop(
         f"The same start, two fates: {sigma(p)} ends at {percent(p.test_accuracy)} with "
         f"{one.setting.variant}, at {percent(q.test_accuracy)} with {other.setting.variant}",

@@ -12,39 +12,55 @@
  *   size?: number}} Mark
  */
 
-/** @typedef {{x: number, y: number, text: string, colour?: string, align?: string}} Label */
+/** @typedef {{x: number, y: number, text: string, colour?: string, align?: string, dy?: number}}
+ *   Label */
 
 /** @typedef {{lines: Line[], marks?: Mark[], labels?: Label[]}} Drawing */
 
 /**
- * An axis: `values` are its ticks, `log` its scale.
- * @typedef {{domain: number[], log?: boolean, title?: string, values?: number[],
- *   format?: string}} Axis
+ * An axis: `values` are its ticks, `label` the expression that names one.
+ * @typedef {{domain: number[], log?: boolean, title?: string, values?: number[], label?: string}}
+ *   Axis
  */
 
-const PADDING = { left: 46, right: 14, top: 10, bottom: 34 };
-const [PLUS, CROSS] = ["plus", "M-.6,-.6L.6,.6M.6,-.6L-.6,.6"];
+const PADDING = { left: 46, right: 14, top: 10, bottom: 38 };
+const MARGIN = { left: 4, right: 4, top: 4, bottom: 4 };  // where there are no axes
+const CROSS = "M-.6,-.6L.6,.6M.6,-.6L-.6,.6";
 
 /** A chart that stays: it is drawn again with other data, and fits its place. */
 class Chart {
   /**
    * @param {HTMLElement} place
-   * @param {Axis} x
-   * @param {Axis|null} y  null: none is drawn, and y goes from 0 at the top to 1
+   * @param {any} view  of Vega
+   * @param {typeof PADDING} padding  around it
    */
-  constructor(place, x, y) {
+  constructor(place, view, padding) {
     this.place = place;
-    this.view = new vega.View(vega.parse(specification(x, y)), {
-      renderer: "svg", container: place, hover: false, logLevel: vega.Warn,
-    });
+    this.view = view;
+    this.padding = padding;
     this.fit();
     new ResizeObserver(() => { if (this.fit()) this.view.run(); }).observe(place);
   }
 
+  /**
+   * @param {HTMLElement} place
+   * @param {Axis} x
+   * @param {Axis|null} y  null: none is drawn, and y goes from 0 at the top to 1
+   */
+  static async in(place, x, y) {
+    const { view } = await vegaEmbed(place, specification(x, y), {
+      mode: "vega", renderer: "svg", actions: false, hover: false, tooltip: false,
+      defaultStyle: false,
+      expressionFunctions: { told, power },
+    });
+    return new Chart(place, view, y ? PADDING : MARGIN);
+  }
+
   /** Take up the room of the place; whether that has changed. */
   fit() {
-    const width = Math.max(50, this.place.clientWidth - PADDING.left - PADDING.right);
-    const height = Math.max(50, this.place.clientHeight - PADDING.top - PADDING.bottom);
+    const { left, right, top, bottom } = this.padding;
+    const width = Math.max(50, this.place.clientWidth - left - right);
+    const height = Math.max(50, this.place.clientHeight - top - bottom);
     if (width === this.view.width() && height === this.view.height()) return false;
     this.view.width(width).height(height);
     return true;
@@ -67,7 +83,7 @@ class Chart {
     view.data("areas", rows.filter(row => row.fill));
     view.data("lines", rows.filter(row => !row.fill));
     view.data("marks", marks.map(mark => ({ shape: "circle", size: 45, hollow: false, ...mark })));
-    view.data("labels", labels.map(label => ({ align: "left", colour: "var(--soft)", ...label })));
+    view.data("labels", labels.map(label => ({ align: "left", dy: -5, colour: "var(--soft)", ...label })));
     view.run();
     this.place.setAttribute("aria-label", words);
   }
@@ -80,7 +96,7 @@ class Chart {
 function specification(x, y) {
   const scale = (/** @type {string} */ name, /** @type {string} */ ends, /** @type {Axis} */ axis,
     /** @type {string} */ range) =>
-    ({ name, type: axis.log ? "log" : "linear", domain: { signal: ends }, range, clamp: false });
+    ({ name, type: axis.log ? "log" : "linear", domain: { signal: ends }, range, zero: false });
   const place = { x: { scale: "x", field: "x" }, y: { scale: "y", field: "y" } };
   const shown = { signal: "isValid(datum.y)" };
   const paths = (/** @type {string} */ type, /** @type {string} */ from,
@@ -92,14 +108,14 @@ function specification(x, y) {
       encode: { update: { ...place, defined: shown, ...look } } }],
   });
   const axis = (/** @type {string} */ scale, /** @type {string} */ orient,
-    /** @type {Axis} */ of, /** @type {number} */ count) => ({
+    /** @type {Axis} */ of) => ({
     scale, orient, title: of.title, grid: true, tickSize: 4, labelPadding: 3, titlePadding: 5,
-    values: scale === "x" ? { signal: "ticks" } : of.values, tickCount: count, labelOverlap: true,
-    titleFontWeight: "normal", zindex: 0,
-    encode: { labels: { update: { text: { signal: "told(datum.value)" } } } },
+    values: scale === "x" ? { signal: "ticks" } : of.values,
+    labelOverlap: scale === "x", titleFontWeight: "normal",
+    encode: { labels: { update: { text: { signal: of.label ?? "told(datum.value)" } } } },
   });
   return {
-    width: 300, height: 150, padding: PADDING, autosize: "none",
+    width: 300, height: 150, padding: y ? PADDING : MARGIN, autosize: "none",
     config: {
       aria: false, group: { fill: null, stroke: null }, view: { stroke: null },
       axis: { labelColor: "var(--soft)", titleColor: "var(--soft)", gridColor: "var(--grid)",
@@ -112,7 +128,7 @@ function specification(x, y) {
     ],
     data: [{ name: "areas" }, { name: "lines" }, { name: "marks" }, { name: "labels" }],
     scales: [scale("x", "xs", x, "width"), scale("y", "ys", y ?? { domain: [] }, "height")],
-    axes: y ? [axis("x", "bottom", x, 6), axis("y", "left", y, 5)] : [],
+    axes: y ? [axis("x", "bottom", x), axis("y", "left", y)] : [],
     marks: [
       paths("area", "areas", {
         y2: { scale: "y", field: "y2" }, fill: { field: "fill" },
@@ -124,7 +140,7 @@ function specification(x, y) {
         strokeDash: { field: "dash" }, strokeOpacity: { field: "opacity" },
       }),
       {
-        type: "symbol", from: { data: "marks" }, interactive: false, clip: true,
+        type: "symbol", from: { data: "marks" }, interactive: false,
         encode: { update: {
           ...place, shape: { field: "shape" }, size: { field: "size" }, strokeWidth: { value: 1.6 },
           stroke: { field: "colour" },
@@ -135,7 +151,7 @@ function specification(x, y) {
         type: "text", from: { data: "labels" }, interactive: false,
         encode: { update: {
           ...place, text: { field: "text" }, align: { field: "align" }, dx: { signal:
-            "datum.align == 'left' ? 4 : datum.align == 'right' ? -4 : 0" }, dy: { value: -5 },
+            "datum.align == 'left' ? 4 : datum.align == 'right' ? -4 : 0" }, dy: { field: "dy" },
           fill: { field: "colour" }, fontSize: { value: 11 },
           font: { value: "system-ui, sans-serif" },
         } },

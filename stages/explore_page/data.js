@@ -135,6 +135,10 @@ function told(value) {
   return Number(digits) === 1 ? power : `${Number(digits)} · ${power}`;
 }
 
+/** A power of ten on an axis.
+ * @param {number} value */
+function power(value) { return `10${superscript(Math.round(Math.log10(value)))}`; }
+
 /** @param {number} exponent */
 function superscript(exponent) {
   const digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";

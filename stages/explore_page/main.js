@@ -70,8 +70,8 @@ function drawControls() {
   element("headline").textContent = sweep.headline;
   element("about").textContent = sweep.about;
   element("sentence").textContent = sweep.sentences[state.sigma][state.moment];
-  element("pin").textContent = state.pin ? "Unpin" : "Pin this σ";
-  element("pinned").textContent = state.pin ? `Dashed everywhere: ${name(state.pin)}` : "";
+  element("pin").textContent = state.pin ? "Unpin" : "Pin this σ, to compare";
+  element("pinned").textContent = state.pin ? `Dashed: ${name(state.pin)}` : "";
   for (const radio of document.querySelectorAll("#variants input"))
     /** @type {HTMLInputElement} */ (radio).checked = radio.id === `variant-${state.variant}`;
 }
@@ -149,24 +149,33 @@ function drawDigits() {
       const canvas = made("canvas", { role: "img", "aria-label": `An image of class ${label}` });
       paintDigit(canvas, digits, number, pixels);
       return made("li", {}, canvas, made("p"), made("div", { class: "bar" }, made("span")),
-        made("p", { class: "ghost" }));
+        made("p", { class: "pinned" }));
     }));
   }
   const pinned = state.pin && sweeps[state.pin.variant].digits;
   for (const [number, item] of [...list.children].entries()) {
     const [, line, bar, ghost] = /** @type {HTMLElement[]} */ ([...item.children]);
     const { answer, sure, right } = answered(digits, state.sigma, state.moment, number);
-    line.className = bar.className = right ? "right" : "wrong";
-    bar.classList.add("bar");
-    line.textContent = answer === null ? "overflowed" : `${right ? "✓" : "✗"} ${answer}: ${sure} %`;
+    item.className = right ? "right" : "wrong";
+    line.replaceChildren(...spoken(answer, sure, right));
     /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${sure}%`;
-    ghost.textContent = "";
+    ghost.replaceChildren();
     if (pinned && state.pin) {
       const other = answered(pinned, state.pin.sigma, state.moment, number);
-      ghost.textContent = other.answer === null ? "overflowed"
-        : `${other.right ? "✓" : "✗"} ${other.answer}: ${other.sure} %`;
+      ghost.replaceChildren(...spoken(other.answer, other.sure, other.right));
     }
   }
+}
+
+/**
+ * An answer, which a sign says right or wrong, and below it how sure it is.
+ * @param {number|null} answer
+ * @param {number} sure
+ * @param {boolean} right
+ */
+function spoken(answer, sure, right) {
+  if (answer === null) return ["none"];
+  return [made("strong", {}, `${right ? "✓" : "✗"} ${answer}`), made("br"), `${sure} %`];
 }
 
 /**
@@ -376,7 +385,7 @@ function drawLegends() {
     [swatch("var(--training)", { mark: "circle" }), "training"]]);
   legend(document.querySelector("#weights .legend"), [
     [swatch("var(--before)", { area: true }), "before training"],
-    [swatch(many ? "var(--layer-0)" : "var(--ink)", { area: true }), "now, in the layer's colour"]]);
+    [swatch(many ? "var(--layer-0)" : "var(--ink)", { area: true }), "now"]]);
   for (const list of document.querySelectorAll(".legend.layers")) {
     const panel = list.closest("article")?.id;
     const theory = sweep.theory && (panel === "gradients" || panel === "activations");
@@ -386,13 +395,13 @@ function drawLegends() {
       [swatch("var(--before)"), "before training"]]
       : layers.map((layer, i) => [swatch(colourOf(sweep, i), { mark: SHAPES[i] }), layer]);
     if (theory) entries.push([swatch("var(--soft)", { mark: many ? "diamond" : "circle",
-      hollow: true }), "hollow: theory"]);
+      hollow: true }), "theory"]);
     legend(list, entries);
   }
 }
 
 /** Charts with the axes on which all sweeps lie. */
-function makeCharts() {
+async function makeCharts() {
   const place = (/** @type {string} */ id) =>
     /** @type {HTMLElement} */ (document.querySelector(`#${id} .chart`));
   const all = sweeps.flatMap(({ sigmas, named }) =>
@@ -400,25 +409,25 @@ function makeCharts() {
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const margin = high > low ? (high / low) ** 0.03 : 3;
   ends.sigma = [low / margin, high * margin];
-  const shares = { domain: [0, 100], values: [0, 25, 50, 75, 100] };
-  charts.accuracy = new Chart(element("accuracy"), { ...decades(all), domain: ends.sigma, log: true,
+  const shares = { domain: [0, 100], values: [0, 25, 50, 75, 100], label: "datum.value + ' %'" };
+  charts.accuracy = await Chart.in(element("accuracy"), { ...decades(all), domain: ends.sigma, log: true,
     values: tens(ends.sigma), title: "σ, standard deviation of the initial weights" },
-    { ...shares, title: "test accuracy (%)" });
-  charts.curves = new Chart(place("curves"), { domain: [0, 1], title: "epoch" },
-    { ...shares, title: "accuracy (%)" });
-  const titles = { gradients: "norm", moved: "times first norm", activations: "root mean square",
-    dead: "% of units" };
+    shares);
+  charts.curves = await Chart.in(place("curves"), { domain: [0, 1], title: "epoch" },
+    shares);
+  const titles = { gradients: "norm", moved: "× initial norm", activations: "root mean square" };
   for (const quantity of LAYERED) {
     const theory = sweeps.flatMap(({ theory }) =>
       theory && quantity in theory ? theory[/** @type {"gradients"} */ (quantity)].flat() : []);
-    const scale = quantity === "dead" ? { domain: [-3, 103], values: shares.values }
-      : { ...decades([...sweeps.flatMap(of => of[quantity].flat(2)), ...theory]), log: true };
+    const scale = quantity === "dead" ? { ...shares, domain: [-3, 103] }
+      : { ...decades([...sweeps.flatMap(of => of[quantity].flat(2)), ...theory]), log: true,
+        label: "power(datum.value)", title: titles[quantity] };
     ends[quantity] = scale.domain;
     const many = sweeps.some(({ layers }) => layers.length > FEW);
-    charts[quantity] = new Chart(place(quantity),
-      { domain: [0, 1], title: many ? "layer" : "epoch" }, { ...scale, title: titles[quantity] });
+    charts[quantity] = await Chart.in(place(quantity),
+      { domain: [0, 1], title: many ? "layer" : "epoch" }, scale);
   }
-  charts.weights = new Chart(place("weights"), { domain: [-1, 1] }, null);
+  charts.weights = await Chart.in(place("weights"), { domain: [-1, 1] }, null);
 }
 
 /**
@@ -451,12 +460,11 @@ async function begin() {
   page = JSON.parse(await unpackedText("packed-data"));
   pixels = new Uint8Array(await unpacked("packed-pixels"));
   ({ sweeps } = page);
-  vega.expressionFunction("told", told);
   const start = { variant: 0, sigma: sweeps[0].best, moment: Infinity, pin: null };
   state = parsed(location.hash, sweeps, { ...start, moment: sweeps[0].moments.length - 1 });
   link = location.hash;
   makeControls();
-  makeCharts();
+  await makeCharts();
   drawLegends();
   listen();
   fitSlider(current());

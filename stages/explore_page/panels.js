@@ -78,7 +78,7 @@ function accuracyDrawing(sweeps, state, xs) {
   const lines = [];
   /** @type {Label[]} */
   const labels = [{ x: xs[1], y: 100 * sweep.chance, text: `chance ${percent(sweep.chance)}`,
-    align: "right" }];
+    align: "right", dy: 12 }];
   if (sweep.window) {
     const [low, high] = sweep.window.map(place => sigmas[place]);
     const points = (low === high ? [low / 1.06, high * 1.06] : [low, high])
@@ -234,7 +234,7 @@ function weightsDrawing(sweeps, state) {
   const { deviations } = sweep.weights;
   const rows = rowsOf(sweep);
   for (const [row, layer] of rows.entries()) {
-    const [top, foot] = [(row + 0.3) / rows.length, (row + 0.78) / rows.length];
+    const [top, foot] = [(row + 0.27) / rows.length, (row + 0.76) / rows.length];
     const known = deviations[state.sigma].map(of => of[layer] ?? 0);
     const reach = 4 * Math.max(...known) || 1;
     const draw = (/** @type {number} */ variant, /** @type {number} */ sigma,
@@ -252,7 +252,7 @@ function weightsDrawing(sweeps, state) {
     labels.push(
       { x: -1, y: top, text: sweep.layers[layer], colour: colourOf(sweep, layer) },
       { x: 1, y: top, text: `spread ${told(before)} → ${told(now)}`, align: "right" },
-      ...[-1, 0, 1].map((x, i) => ({ x, y: foot + 0.22 / rows.length, text: told(x * reach),
+      ...[-1, 0, 1].map((x, i) => ({ x, y: foot, dy: 11, text: told(x * reach),
         align: ["left", "center", "right"][i] })),
     );
   }

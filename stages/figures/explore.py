@@ -60,7 +60,7 @@ class Pixels:
 
 def page(metrics: Sequence[Metrics]) -> str:
     """The whole page, with as much detail as fits into LIMIT."""
-    vega = _packed(vl_convert.javascript_bundle("window.vega = vega;").encode())
+    vega = _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
     for most in _DETAIL:
         pixels = Pixels()
         content = json.dumps(
