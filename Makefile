@@ -23,8 +23,7 @@ repro: install $(PAGE)
 
 explore: install $(PAGE)
 	dvc repro explore
-	@python -c 'import webbrowser; from pathlib import Path; page = Path("plots/explore.html"); \
-		webbrowser.open(page.resolve().as_uri()) or print(page.resolve())'
+	@python -m stages.show
 
 compare: install $(PAGE)
 	@python -m stages.compare

@@ -90,7 +90,7 @@ def first_layer_images(results: Results, features: Mapping[str, Table]) -> list[
     """
     if not features[AFTER]["sigma"].size:
         return []
-    best = [] if _incomparable(results) else [results.best]
+    best = [] if incomparable(results) else [results.best]
     points = dict.fromkeys([results.points[0], *best, results.points[-1]])
     told = [
         f"at {sigma(point)} "

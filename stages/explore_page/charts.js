@@ -23,7 +23,7 @@
  *   Axis
  */
 
-const PADDING = { left: 46, right: 14, top: 10, bottom: 38 };
+const PADDING = { left: 54, right: 14, top: 10, bottom: 38 };
 const MARGIN = { left: 4, right: 4, top: 4, bottom: 4 };  // where there are no axes
 const CROSS = "M-.6,-.6L.6,.6M.6,-.6L-.6,.6";
 
@@ -101,17 +101,18 @@ function specification(x, y) {
   const shown = { signal: "isValid(datum.y)" };
   const paths = (/** @type {string} */ type, /** @type {string} */ from,
     /** @type {object} */ look) => ({
-    type: "group", clip: true, interactive: false,
+    type: "group", clip: true, interactive: false, aria: false,
     from: { facet: { name: `${from}_of`, data: from, groupby: "series" } },
     encode: { update: { width: { signal: "width" }, height: { signal: "height" } } },
-    marks: [{ type, from: { data: `${from}_of` }, interactive: false,
+    marks: [{ type, from: { data: `${from}_of` }, interactive: false, aria: false,
       encode: { update: { ...place, defined: shown, ...look } } }],
   });
   const axis = (/** @type {string} */ scale, /** @type {string} */ orient,
     /** @type {Axis} */ of) => ({
-    scale, orient, title: of.title, grid: true, tickSize: 4, labelPadding: 3, titlePadding: 5,
+    scale, orient, title: of.title, grid: true, aria: false, tickSize: 4, labelPadding: 3, titlePadding: 5,
     values: scale === "x" ? { signal: "ticks" } : of.values,
     labelOverlap: scale === "x", titleFontWeight: "normal",
+    ...(scale === "y" ? { titleX: -41 } : {}),
     encode: { labels: { update: { text: { signal: of.label ?? "told(datum.value)" } } } },
   });
   return {
@@ -140,7 +141,7 @@ function specification(x, y) {
         strokeDash: { field: "dash" }, strokeOpacity: { field: "opacity" },
       }),
       {
-        type: "symbol", from: { data: "marks" }, interactive: false,
+        type: "symbol", from: { data: "marks" }, interactive: false, aria: false,
         encode: { update: {
           ...place, shape: { field: "shape" }, size: { field: "size" }, strokeWidth: { value: 1.6 },
           stroke: { field: "colour" },
@@ -148,7 +149,7 @@ function specification(x, y) {
         } },
       },
       {
-        type: "text", from: { data: "labels" }, interactive: false,
+        type: "text", from: { data: "labels" }, interactive: false, aria: false,
         encode: { update: {
           ...place, text: { field: "text" }, align: { field: "align" }, dx: { signal:
             "datum.align == 'left' ? 4 : datum.align == 'right' ? -4 : 0" }, dy: { field: "dy" },

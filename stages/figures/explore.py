@@ -182,14 +182,20 @@ def cube(table: Table, column: str, *axes: str) -> Array:
     sums, counts = (np.zeros([len(end) for end in ends]) for _ in range(2))
     np.add.at(sums, places, table[column][mine])
     np.add.at(counts, places, 1)
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    means: Array = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return means
 
 
 def _numbers(values: Array) -> Any:
     """As lists in lists; what is not finite is None, which JSON has."""
     if values.ndim > 1:
         return [_numbers(inner) for inner in values]
-    return [float(f"{v:.{_DIGITS}g}") if isfinite(v) else None for v in values.tolist()]
+    return [_shortest(float(f"{v:.{_DIGITS}g}")) if isfinite(v) else None for v in values.tolist()]
+
+
+def _shortest(number: float) -> float:
+    """A whole number without its point, as JSON may have it."""
+    return int(number) if number.is_integer() and abs(number) < 1e9 else number
 
 
 def _ends(values: Iterable[float]) -> list[float] | None:
@@ -275,7 +281,5 @@ def _percent(logits: NDArray[np.float32]) -> Any:
     wide = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         shares = np.exp(wide - wide.max(axis=-1, keepdims=True))
-        shares = np.rint(100 * shares / shares.sum(axis=-1, keepdims=True))
-    known = np.isfinite(shares)
-    whole = np.where(known, shares, -1).astype(int)
-    return np.where(known, whole, None).tolist()
+        shares /= shares.sum(axis=-1, keepdims=True)
+    return _numbers(np.rint(100 * shares))
