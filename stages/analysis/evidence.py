@@ -171,7 +171,7 @@ def distance(movement: float) -> str:
         return "not at all"
     if not isfinite(movement):
         return "further than numbers reach"
-    return f"by {movement:.3g} times their initial norm"
+    return f"by {float(f'{movement:.3g}'):,.12g} times their initial norm"
 
 
 def _troubles(baseline: Baseline, holdout: Holdout) -> str:

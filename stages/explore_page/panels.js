@@ -76,9 +76,6 @@ function accuracyDrawing(sweeps, state, xs) {
     of.sigmas.map((x, i) => ({ x, y: 100 * of.final.test[i] }));
   /** @type {Line[]} */
   const lines = [];
-  /** @type {Label[]} */
-  const labels = [{ x: xs[1], y: 100 * sweep.chance, text: `chance ${percent(sweep.chance)}`,
-    align: "right", dy: 12 }];
   if (sweep.window) {
     const [low, high] = sweep.window.map(place => sigmas[place]);
     const points = (low === high ? [low / 1.06, high * 1.06] : [low, high])
@@ -111,7 +108,7 @@ function accuracyDrawing(sweeps, state, xs) {
   for (const [i, count] of final.diverged.entries())
     if (count) marks.push({ x: sigmas[i], y: 100 * final.test[i], colour: "var(--ink)",
       shape: CROSS, size: 70 });
-  return { lines, marks, labels };
+  return { lines, marks };
 }
 
 /**
@@ -160,12 +157,11 @@ function layerDrawing(quantity, sweeps, state, ends) {
   const chosen = [...pins, { variant: state.variant, sigma: state.sigma, look: {} }];
   const theory = (sweep.theory && (quantity === "gradients" || quantity === "activations"))
     ? sweep.theory[quantity][state.sigma].map(scaled) : [];
-  const many = sweep.layers.length > FEW;
   /** @type {Line[]} */
   const lines = [];
   /** @type {Mark[]} */
   const marks = [];
-  if (many) {
+  if (layersAcross()) {
     const over = (/** @type {number} */ variant, /** @type {number} */ sigma,
       /** @type {number} */ moment, /** @type {Partial<Line>} */ look) => {
       const of = sweeps[variant][quantity][sigma];
@@ -183,7 +179,7 @@ function layerDrawing(quantity, sweeps, state, ends) {
   lines.push(rule(state.moment, ends));
   for (const { variant, sigma, look } of chosen) {
     const of = sweeps[variant];
-    of.layers.slice(0, of.layers.length).forEach((_, layer) => {
+    of.layers.forEach((_, layer) => {
       if (quantity === "dead" && layer === of.layers.length - 1) return;  // answers, no units
       const points = of[quantity][sigma].map((layers, x) => ({ x, y: scaled(layers[layer]) }));
       lines.push({ points, colour: colourOf(of, layer), ...look });

@@ -27,7 +27,18 @@ from stages.analysis.tables import Table
 from stages.analysis.wording import data, length, network, optimiser, sigma_is
 
 SOURCES = Path(__file__).resolve().parents[1] / "explore_page"
-SCRIPTS = ("data.js", "state.js", "charts.js", "panels.js", "pictures.js", "main.js")
+SCRIPTS = (
+    "data.js",
+    "state.js",
+    "charts.js",
+    "shared.js",
+    "panels.js",
+    "pictures.js",
+    "legends.js",
+    "drawing.js",
+    "controls.js",
+    "main.js",
+)
 LIMIT = 2_900_000
 """Bytes of the page."""
 
