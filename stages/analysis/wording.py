@@ -120,7 +120,7 @@ def signed(difference: float) -> str:
 
 def rounded(number: float, decimals: int) -> str:
     """A number with so many decimals; a zero has no sign."""
-    return f"{round(number, decimals) + 0.0:.{decimals}f}"
+    return f"{round(number, decimals) + 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def sigma(point: Point) -> str:
