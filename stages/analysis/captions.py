@@ -20,7 +20,9 @@ from stages.analysis.wording import data, in_points, length, network, optimiser,
 
 Array = NDArray[np.float64]
 
-NOT_KEPT = "There is nothing to draw: params.yaml has sweep.keep_weights: false, so none were kept."
+NOT_KEPT = (
+    "There is nothing to draw: params.yaml has sweep.keep_weights: false, so no weights were kept."
+)
 
 OUTGROWN = 2.0
 """From this ratio of standard deviation to sigma on, training has made the scale its own."""

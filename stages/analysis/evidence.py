@@ -10,7 +10,7 @@ from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.holdout import Holdout
 from stages.analysis.noise import judge
 from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import in_points, percent, sigma
+from stages.analysis.wording import in_points, percent, rounded, sigma
 from stages.process.pace import counted
 
 FAR_OFF, LEVEL = 1, 0.05
@@ -18,7 +18,8 @@ FAR_OFF, LEVEL = 1, 0.05
 
 
 SMOOTH, ROUGH = 0.5, 0.1
-"""Spatial autocorrelation from which on images are called smooth, and up to which noise."""
+"""Spatial autocorrelation from which on images are called smooth, and its size below which noise.
+"""
 
 FEW = 4
 """Layers of which each has its number in a sentence; of more only the extremes."""
@@ -93,13 +94,12 @@ def first_layer_images(results: Results, features: Mapping[str, Table]) -> list[
     best = [] if incomparable(results) else [results.best]
     points = dict.fromkeys([results.points[0], *best, results.points[-1]])
     told = [
-        f"at {sigma(point)} "
-        + _smoothened(*(_autocorrelation(features[m], point.sigma) for m in (BEFORE, AFTER)))
+        _smoothened(point, *(_autocorrelation(features[m], point.sigma) for m in (BEFORE, AFTER)))
         for point in points
     ]
     return [
-        "**First layer.** The spatial autocorrelation of a unit's weights (Moran's I; 1: smooth, "
-        f"0: noise), a mean over all units, goes {'; '.join(told)}."
+        "**First layer.** Spatial autocorrelation of a unit's weights (Moran's I; 1: smooth, "
+        f"0: noise), its mean over all units before training and after: {'; '.join(told)}."
     ]
 
 
@@ -111,17 +111,18 @@ def _autocorrelation(features: Table, of_sigma: float) -> tuple[float, float]:
     return float(values.mean()), float(error)
 
 
-def _smoothened(before: tuple[float, float], after: tuple[float, float]) -> str:
-    """From what to what training brought it, and what that means."""
+def _smoothened(point: Point, before: tuple[float, float], after: tuple[float, float]) -> str:
+    """Both means with the error of the latter, and what they mean."""
     if isnan(before[0]) or isnan(after[0]):
-        return "further than numbers reach"
+        return f"unknown at {sigma(point)}, where weights overflowed"
     judged = ""
-    if after[0] < ROUGH:
+    if abs(after[0]) < ROUGH:
         judged = ", noise remains"
     elif before[0] < SMOOTH <= after[0]:
         judged = ", strokes grow"
     error = f" ± {after[1]:.3f}" * isfinite(after[1])
-    return f"from {before[0]:.3f} to {after[0]:.3f}{error}{judged}"
+    means = " and ".join(rounded(mean, 3) for mean, _ in (before, after))
+    return f"{means}{error} at {sigma(point)}{judged}"
 
 
 def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:

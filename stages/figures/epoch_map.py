@@ -13,8 +13,8 @@ from stages.analysis.captions import first_epochs, how_early, milestones
 from stages.analysis.findings import Results
 from stages.analysis.wording import sigma_axis
 from stages.figures.style import (
-    GREY,
     INK,
+    ORANGE,
     VERMILION,
     even_choice,
     new_figure,
@@ -49,7 +49,7 @@ def epoch_map(results: Results) -> Figure:
         axes.plot([*epochs], [*epochs.values()], linestyle="none", label=label, **look)
     if diverged := [point.sigma for point in results.points if point.diverged]:
         last, label = [results.setting.records] * len(diverged), "a network overflowed"
-        axes.plot(diverged, last, "x", color=GREY, markersize=5, label=label)
+        axes.plot(diverged, last, "x", color=ORANGE, markersize=6, label=label)
     _draw_scale(figure, axes, mesh)
     if axes.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=3)
@@ -58,20 +58,24 @@ def epoch_map(results: Results) -> Figure:
 
 
 def _draw_cells(axes: Axes, results: Results) -> QuadMesh:
-    """Draw errors, whose logarithm tells 97 % from 98 as well as 50 from 70."""
+    """Draw errors, whose logarithm tells 97 % from 98 as well as 50 from 70.
+
+    The scale begins at chance, and a tenth of that error at least is its other end: where nothing
+    is learned, colours hardly differ.
+    """
     columns = [
         [point.untrained_test_accuracy, *results.courses[point.sigma]] for point in results.points
     ]
-    finest = 0.5 / results.setting.data.test_images  # of no error: less than an image
-    errors = 1 - np.array(columns).T
-    errors = errors.clip(finest)
+    less_than_an_image = 0.5 / results.setting.data.test_images  # no error has no logarithm
+    errors = (1 - np.array(columns).T).clip(less_than_an_image)
+    worst = max(1 - results.setting.data.chance, errors.max())
     axes.grid(visible=False)
     return axes.pcolormesh(
         sigma_edges(np.array([point.sigma for point in results.points])),
         np.arange(len(errors) + 1) - 0.5,
         errors,
         cmap="viridis_r",
-        norm=LogNorm(0.99 * errors.min(), errors.max()),
+        norm=LogNorm(min(errors.min(), worst / 10), worst),
         rasterized=True,
     )
 
@@ -93,9 +97,9 @@ def _label(axes: Axes, results: Results) -> None:
 def _draw_scale(figure: Figure, axes: Axes, mesh: QuadMesh) -> None:
     """Draw the scale of colours: logarithmic in the error, named by accuracies."""
     low, high = mesh.get_clim()
-    shown = [a for a in _ACCURACIES if low <= 1 - a / 100 <= high] or [100 - 100 * high]
+    shown = [accuracy for accuracy in _ACCURACIES if low <= 1 - accuracy / 100 <= high]
     bar = figure.colorbar(mesh, ax=axes, label="test accuracy (%)", pad=0.01)
-    bar.ax.yaxis.set_major_locator(FixedLocator([1 - a / 100 for a in shown]))
-    bar.ax.yaxis.set_major_formatter(FixedFormatter([f"{a:.4g}" for a in shown]))
+    bar.ax.yaxis.set_major_locator(FixedLocator([1 - accuracy / 100 for accuracy in shown]))
+    bar.ax.yaxis.set_major_formatter(FixedFormatter([f"{accuracy:.4g}" for accuracy in shown]))
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.ax.invert_yaxis()

@@ -16,6 +16,7 @@ from stages.analysis.findings import Results
 from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.snapshots import Snapshots
 from stages.analysis.tables import Table, layer_curve
+from stages.analysis.wording import rounded
 from stages.figures.style import GREY, new_figure, nothing, of_variant, title
 
 Images = NDArray[np.float64]
@@ -78,7 +79,7 @@ def _draw(axes: Axes, images: Images, smooth: float) -> AxesImage:
         interpolation="nearest",
     )
     axes.set(xticks=[], yticks=[], facecolor=GREY)
-    told = [f"rms {size:.2g}", f"autocorrelation {smooth:.2f}"]
+    told = [f"rms {size:.2g}", f"autocorrelation {rounded(smooth, 2)}"]
     axes.set_xlabel("overflowed" if np.isnan(size) else "\n".join(told), fontsize=9)
     return drawn
 
@@ -106,5 +107,5 @@ def _draw_scale(figure: Figure, grid: NDArray[np.object_], image: AxesImage) -> 
         aspect=50,
         extend="both",
         label="weight / its rms, the root mean square of a square's weights; "
-        "red: for ink there, blue: against it",
+        "red: looks for light, blue: for dark",
     )

@@ -162,21 +162,21 @@ def images(before: Table, after: Table) -> str:
 
 
 def test_strokes_grow_noise_remains_and_between_nothing_is_judged() -> None:
-    told = images(smoothness(0, 0, 0), smoothness(0.7, 0.3, 0.05))
-    assert "at σ = 0.01 from 0.000 to 0.700 ± 0.010, strokes grow; " in told
-    assert "at σ = 0.1 from 0.000 to 0.300 ± 0.010; " in told
-    assert told.endswith("at σ = 1 from 0.000 to 0.050 ± 0.010, noise remains.")
+    told = images(smoothness(-1e-4, 0, 0), smoothness(0.7, 0.3, 0.05))
+    assert ": 0.000 and 0.700 ± 0.010 at σ = 0.01, strokes grow; " in told
+    assert "; 0.000 and 0.300 ± 0.010 at σ = 0.1; " in told
+    assert told.endswith("; 0.000 and 0.050 ± 0.010 at σ = 1, noise remains.")
 
 
 def test_smooth_before_training_is_no_growth_and_overflow_no_number() -> None:
     told = images(smoothness(0.6, 0, 0), smoothness(0.7, nan, 0.3, error=nan))
-    assert "at σ = 0.01 from 0.600 to 0.700; at σ = 0.1 further than numbers reach" in told
+    assert "0.600 and 0.700 at σ = 0.01; unknown at σ = 0.1, where weights overflowed" in told
     assert "nan" not in told
 
 
 def test_the_error_of_smoothness_is_that_over_replicates_where_there_are_some() -> None:
     told = images(smoothness(0, 0, 0, replicates=2), smoothness(0.7, 0.3, 0.2, replicates=2))
-    assert "at σ = 1 from 0.010 to 0.210 ± 0.010" in told
+    assert "0.010 and 0.210 ± 0.010 at σ = 1" in told
 
 
 def test_without_images_nothing_is_said_and_without_learning_nothing_of_a_best() -> None:

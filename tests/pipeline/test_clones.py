@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HANGS_AFTER, wait_until
+from tests.conftest import HANGS_AFTER, PICTURES, wait_until
 from tests.pipeline.conftest import Clone
 
 CLEAN = "Data and pipelines are up to date."
@@ -116,6 +116,9 @@ def test_a_refused_experiment_costs_nothing_but_a_line_of_params(
 def test_git_and_dvc_are_clean_after_pulling(origin: Clone, pulled: Clone, tmp_path: Path) -> None:
     assert dirt(pulled) == []
     assert pulled.dvc("status").strip() == CLEAN
+    snapshots = pulled.path / "metrics" / "snapshots.safetensors"
+    assert snapshots.stat().st_size > 50_000
+    assert "snapshots" not in pulled.run("git", "ls-files", "metrics")
     other = clone_of(origin, tmp_path / "other")
     add_store(other, origin)
     assert "Running stage" not in other.dvc("repro", "--pull")
@@ -158,6 +161,15 @@ def test_what_editors_and_desktops_leave_changes_no_stage(pulled: Clone) -> None
     assert "stages/core" in pulled.dvc("status")
     for path in [*left, code / "new.py"]:
         path.unlink()
+
+
+def test_git_keeps_of_the_pictures_of_a_study_those_that_compare_its_variants(
+    pulled: Clone,
+) -> None:
+    pictures = [f"studies/depth/plots/{name}" for name in (*PICTURES, "explore.html")]
+    ignored = pulled.run("git", "check-ignore", "--no-index", *pictures).split()
+    kept = {"studies/depth/plots/accuracy_vs_sigma.png", "studies/depth/plots/map.png"}
+    assert set(pictures) - set(ignored) == kept
 
 
 def test_the_pipeline_is_drawn_on_one_screen(origin: Clone) -> None:
