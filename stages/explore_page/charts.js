@@ -23,7 +23,8 @@
  *   Axis
  */
 
-const PADDING = { left: 54, right: 14, top: 10, bottom: 38 };
+const TEXT = matchMedia("(min-width: 1700px)").matches ? 13 : 11;  // a projector is far away
+const PADDING = { left: 4.9 * TEXT, right: 14, top: 10, bottom: 16 + 2 * TEXT };
 const MARGIN = { left: 4, right: 4, top: 4, bottom: 4 };  // where there are no axes
 const CROSS = "M-.6,-.6L.6,.6M.6,-.6L-.6,.6";
 
@@ -112,7 +113,7 @@ function specification(x, y) {
     scale, orient, title: of.title, grid: true, aria: false, tickSize: 4, labelPadding: 3, titlePadding: 5,
     values: scale === "x" ? { signal: "ticks" } : of.values,
     labelOverlap: scale === "x", titleFontWeight: "normal",
-    ...(scale === "y" ? { titleX: -41 } : {}),
+    ...(scale === "y" ? { titleX: 13 - PADDING.left } : {}),
     encode: { labels: { update: { text: { signal: of.label ?? "told(datum.value)" } } } },
   });
   return {
@@ -120,8 +121,8 @@ function specification(x, y) {
     config: {
       aria: false, group: { fill: null, stroke: null }, view: { stroke: null },
       axis: { labelColor: "var(--soft)", titleColor: "var(--soft)", gridColor: "var(--grid)",
-        domainColor: "var(--soft)", tickColor: "var(--soft)", labelFontSize: 11,
-        titleFontSize: 12, labelFont: "system-ui, sans-serif", titleFont: "system-ui, sans-serif" },
+        domainColor: "var(--soft)", tickColor: "var(--soft)", labelFontSize: TEXT,
+        titleFontSize: TEXT + 1, labelFont: "system-ui, sans-serif", titleFont: "system-ui, sans-serif" },
     },
     signals: [
       { name: "xs", value: x.domain }, { name: "ys", value: y ? y.domain : [1, 0] },
@@ -153,7 +154,7 @@ function specification(x, y) {
         encode: { update: {
           ...place, text: { field: "text" }, align: { field: "align" }, dx: { signal:
             "datum.align == 'left' ? 4 : datum.align == 'right' ? -4 : 0" }, dy: { field: "dy" },
-          fill: { field: "colour" }, fontSize: { value: 11 },
+          fill: { field: "colour" }, fontSize: { value: TEXT },
           font: { value: "system-ui, sans-serif" },
         } },
       },

@@ -128,8 +128,8 @@ function latest(moments, moment) {
 function told(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "overflowed";
   if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e-4 && size < 1e5) return String(Number(value.toPrecision(3)));
+  if (value < 0) return `\u2212${told(-value)}`;
+  if (value >= 1e-4 && value < 1e5) return String(Number(value.toPrecision(3)));
   const [digits, exponent] = value.toExponential(2).split("e");
   const power = `10${superscript(Number(exponent))}`;
   return Number(digits) === 1 ? power : `${Number(digits)} · ${power}`;

@@ -248,7 +248,7 @@ function weightsDrawing(sweeps, state) {
     labels.push(
       { x: -1, y: top, text: sweep.layers[layer], colour: colourOf(sweep, layer) },
       { x: 1, y: top, text: `spread ${told(before)} → ${told(now)}`, align: "right" },
-      ...[-1, 0, 1].map((x, i) => ({ x, y: foot, dy: 11, text: told(x * reach),
+      ...[-1, 0, 1].map((x, i) => ({ x, y: foot, dy: TEXT, text: told(x * reach),
         align: ["left", "center", "right"][i] })),
     );
   }
