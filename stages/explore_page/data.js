@@ -122,17 +122,19 @@ function latest(moments, moment) {
 }
 
 /**
- * A number for people: three digits, a power of ten where zeros would have to be counted.
+ * A number for people, a power of ten where zeros would have to be counted.
  * @param {number|null|undefined} value
+ * @param {number} digits  that count
+ * @returns {string}
  */
-function told(value) {
+function told(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "overflowed";
   if (value === 0) return "0";
-  if (value < 0) return `\u2212${told(-value)}`;
-  if (value >= 1e-4 && value < 1e5) return String(Number(value.toPrecision(3)));
-  const [digits, exponent] = value.toExponential(2).split("e");
+  if (value < 0) return `\u2212${told(-value, digits)}`;
+  if (value >= 1e-4 && value < 1e5) return String(Number(value.toPrecision(digits)));
+  const [factor, exponent] = value.toExponential(digits - 1).split("e");
   const power = `10${superscript(Number(exponent))}`;
-  return Number(digits) === 1 ? power : `${Number(digits)} · ${power}`;
+  return Number(factor) === 1 ? power : `${Number(factor)} · ${power}`;
 }
 
 /** A power of ten on an axis.

@@ -247,8 +247,8 @@ function weightsDrawing(sweeps, state) {
     const [before, now] = [0, state.moment].map(moment => spread(sweep, state.sigma, moment, layer));
     labels.push(
       { x: -1, y: top, text: sweep.layers[layer], colour: colourOf(sweep, layer) },
-      { x: 1, y: top, text: `spread ${told(before)} → ${told(now)}`, align: "right" },
-      ...[-1, 0, 1].map((x, i) => ({ x, y: foot, dy: TEXT, text: told(x * reach),
+      { x: 1, y: top, text: `${told(before, 2)} → ${told(now, 2)}`, align: "right" },
+      ...[-1, 0, 1].map((x, i) => ({ x, y: foot, dy: TEXT, text: told(x * reach, 2),
         align: ["left", "center", "right"][i] })),
     );
   }

@@ -48,8 +48,10 @@ def test_repro_again_does_nothing(clone: Clone) -> None:
     assert stages_run(clone.repro()) == []
 
 
-def test_other_bins_run_aggregate_plot_and_report_only(clone: Clone) -> None:
-    assert stages_run(clone.repro("report.histogram_bins=40")) == ["aggregate", "plot", "report"]
+def test_other_bins_run_aggregate_and_what_shows_its_numbers_only(clone: Clone) -> None:
+    ran = stages_run(clone.repro("report.histogram_bins=40"))
+    assert ran[0] == "aggregate"
+    assert sorted(ran[1:]) == ["explore", "plot", "report"]
     with (clone.path / "metrics" / "histograms.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 3 * 40
 
@@ -65,6 +67,15 @@ def test_a_comment_in_plot_retrains_nothing(clone: Clone) -> None:
     with (clone.path / "stages" / "plot.py").open("a") as file:
         file.write("# a comment\n")
     assert stages_run(clone.repro()) == ["plot"]
+
+
+def test_an_edited_source_of_the_page_makes_the_page_again_and_nothing_else(clone: Clone) -> None:
+    page = clone.path / "plots" / "explore.html"
+    assert "/* wide */" not in page.read_text()
+    with (clone.path / "stages" / "explore_page" / "style.css").open("a") as file:
+        file.write("/* wide */\n")
+    assert stages_run(clone.repro()) == ["explore"]
+    assert "/* wide */" in page.read_text()
 
 
 def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
