@@ -172,7 +172,7 @@ def test_every_moment_is_reached_by_keys_and_its_numbers_are_those_of_the_files(
     tensors = load_file(folder / "metrics" / "snapshots.safetensors")
     seen = set()
     for place, (variant, of) in enumerate(zip(VARIANTS, metrics, strict=True)):
-        opened.page.locator("#variants label").nth(place).click()
+        opened.page.locator("#choices label").nth(place).click()
         opened.page.evaluate("document.activeElement.blur()")
         told = sentences(of.results(), of.probes())
         opened.press(*["ArrowLeft"] * len(SIGMAS))
@@ -366,7 +366,7 @@ def drawings(opened: Opened) -> dict[str, Any]:
 
 
 def test_the_address_is_a_link_to_the_moment(opened: Opened, folder: Path, open_page: Open) -> None:
-    opened.page.locator("#variants label").nth(1).click()
+    opened.page.locator("#choices label").nth(1).click()
     opened.page.evaluate("document.activeElement.blur()")
     opened.press("ArrowLeft", "Shift+ArrowLeft", "p", "ArrowLeft")
     state = opened.state()
@@ -408,11 +408,34 @@ def test_the_first_link_shows_one_sigma_with_two_fates(opened: Opened) -> None:
 
 def test_a_variant_is_chosen_at_the_same_sigma(opened: Opened) -> None:
     opened.go("variant=Adam&sigma=10&epoch=1")
-    assert opened.page.locator("#variants label").all_inner_texts() == list(VARIANTS)
-    opened.page.locator("#variants label").nth(1).click()
+    assert opened.page.locator("#choices label").all_inner_texts() == list(VARIANTS)
+    opened.page.locator("#choices label").nth(1).click()
     opened.settle()
     assert opened.state() == {"variant": 1, "sigma": 2, "moment": 1, "pin": None}
     assert "by SGD, learning rate 0.01" in opened.page.locator("#about").inner_text()
+
+
+def test_the_sweeps_of_another_page_stand_beside_these(
+    opened: Opened, folder: Path, tmp_path: Path
+) -> None:
+    sweep = {"sigmas": [1e-3, 0.1], "initializers": []}
+    other = make_page(tmp_path, sweep=sweep, train={"epochs": 2}, model={"hidden": [4, 3]})
+    opened.page.locator("#file").set_input_files(other)
+    opened.page.wait_for_function("sweeps.length === 3")
+    opened.settle()
+    names = [*VARIANTS, "explore"]
+    assert opened.page.locator("#choices label").all_inner_texts() == names
+    opened.page.locator("#choices label").nth(2).click()
+    opened.settle()
+    assert opened.state()["variant"] == 2
+    shown = opened.read()
+    assert shown["epoch"] == "after epoch 2"
+    check_accuracies(shown, tmp_path, "", 0.1, 2)
+    check_layers(shown, tmp_path, "", 0.1, 2)
+    check_snapshot(shown, load_file(tmp_path / "metrics/snapshots.safetensors"), "", 1, 2)
+    opened.page.locator("#file").set_input_files(folder / "metrics" / "accuracy.csv")
+    opened.page.wait_for_function("element('added').textContent !== ''")
+    assert "accuracy.csv is no page" in opened.page.locator("#added").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

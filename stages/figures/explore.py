@@ -9,6 +9,7 @@ import gzip
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,7 +80,6 @@ class Pixels:
 
 def page(metrics: Sequence[Metrics]) -> str:
     """The whole page, with as much detail as fits into LIMIT."""
-    vega = _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
     for detail in _DETAILS:
         pixels = Pixels()
         content = json.dumps(
@@ -88,7 +88,7 @@ def page(metrics: Sequence[Metrics]) -> str:
         parts = {
             "style": _source("style.css"),
             "script": "\n".join(['"use strict";', *map(_source, SCRIPTS)]),
-            "vega": vega,
+            "vega": _vega(),
             "data": _packed(content.encode()),
             "pixels": _packed(bytes(pixels.content)),
         }
@@ -98,6 +98,12 @@ def page(metrics: Sequence[Metrics]) -> str:
         if len(written.encode()) <= LIMIT:
             break
     return written
+
+
+@cache
+def _vega() -> str:
+    """The installed Vega, packed."""
+    return _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
 
 
 def _source(name: str) -> str:
