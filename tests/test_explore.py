@@ -334,6 +334,14 @@ def test_space_plays_the_epochs_to_the_last_and_pauses(opened: Opened) -> None:
     opened.page.wait_for_function(f"state.moment === {EPOCHS} && playing === undefined")
 
 
+def test_who_wants_little_motion_gets_it(folder: Path, opened: Opened, open_page: Open) -> None:
+    calm = open_page(folder / explore.PAGE, reduced_motion="reduce")
+    assert calm.page.evaluate("STEP") > opened.page.evaluate("STEP")
+    for page in (calm.page, opened.page):
+        assert page.evaluate("document.getAnimations().length") == 0
+        assert page.evaluate("playing === undefined")
+
+
 def test_a_pinned_sigma_leaves_its_ghost_in_every_panel(opened: Opened) -> None:
     opened.go("variant=Adam&sigma=0.0001&epoch=2")
     before = drawings(opened)

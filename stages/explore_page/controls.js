@@ -1,7 +1,9 @@
 // Sliders, keys, links: each changes the state, and all of the page is drawn again.
 
-const STEP = 700;  // milliseconds of an epoch that plays
-const LINK_AFTER = 250;  // milliseconds without a move after which the address tells the state
+/** Milliseconds of an epoch that plays. Nothing else on the page moves by itself. */
+const STEP = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2000 : 700;
+/** Milliseconds without a move after which the address tells the state. */
+const LINK_AFTER = 250;
 
 let due = false;
 

@@ -18,6 +18,14 @@ function draw() {
   document.documentElement.dataset.shown = fragment(state, sweeps);
 }
 
+/** Change a text, but only to another: a screen reader says again what is written again.
+ * @param {string} id
+ * @param {string} text */
+function say(id, text) {
+  const place = element(id);
+  if (place.textContent !== text) place.textContent = text;
+}
+
 function drawControls() {
   const sweep = current(), sigma = /** @type {HTMLInputElement} */ (element("sigma"));
   const epoch = /** @type {HTMLInputElement} */ (element("epoch"));
@@ -31,11 +39,11 @@ function drawControls() {
   Object.assign(readout.dataset, { test, training });
   readout.replaceChildren(made("strong", {}, named(state)), `, ${when()}: test ${percent(test)}`,
     training === null ? "" : `, training ${percent(training)}`);
-  element("headline").textContent = sweep.headline;
-  element("about").textContent = sweep.about;
-  element("sentence").textContent = sweep.sentences[state.sigma][state.moment];
-  element("pin").textContent = state.pin ? "Unpin" : "Pin this σ, to compare";
-  element("pinned").textContent = state.pin ? `Dashed: ${named(state.pin)}` : "";
+  say("headline", sweep.headline);
+  say("about", sweep.about);
+  say("sentence", sweep.sentences[state.sigma][state.moment]);
+  say("pin", state.pin ? "Unpin" : "Pin this σ, to compare");
+  say("pinned", state.pin ? `Dashed: ${named(state.pin)}` : "");
   for (const radio of document.querySelectorAll("#variants input"))
     /** @type {HTMLInputElement} */ (radio).checked = radio.id === `variant-${state.variant}`;
 }

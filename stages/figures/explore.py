@@ -59,7 +59,10 @@ class Detail(NamedTuple):
     weights: int | None
 
 
-_DETAILS = (Detail(None, None), Detail(3, None), Detail(2, None), Detail(0, 3), Detail(0, 0))
+_DETAILS = tuple(
+    Detail(units, weights)
+    for units, weights in ((None, None), (4, None), (3, None), (2, None), (0, 3), (0, 0))
+)
 """Ever less, until the page fits."""
 
 
