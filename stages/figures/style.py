@@ -22,6 +22,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
+from PIL import Image
 
 from stages.analysis.setting import Setting
 from stages.core.starts import SCHEMES
@@ -97,9 +98,11 @@ def new_figure(height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without the version of its maker."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
+    """Write a PNG with a palette: git keeps each one, and without it is three times as large."""
+    drawn, content = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 0})
+    with Image.open(drawn) as image:
+        image.convert("RGB").quantize(dither=Image.Dither.NONE).save(content, "png")
     write_atomically(path, content.getvalue())
 
 
