@@ -184,7 +184,8 @@ def experiments(installed: Clone) -> dict[str, Metrics]:
             train.main(Path())
             aggregate.main(Path())
             plot.main(Path())
-        installed.run("git", "commit", "-qam", name)
+        installed.run("git", "add", "-A")
+        installed.run("git", "commit", "-qm", name)
         installed.run("git", "tag", name)
         results[name] = read_metrics(installed)
     return results
