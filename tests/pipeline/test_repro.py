@@ -15,7 +15,7 @@ from stages.core.dataset import Dataset
 from tests.conftest import replace_in, write_raw
 from tests.pipeline.conftest import Clone
 
-STAGES = ["download", "train", "aggregate", "plot", "report"]
+STAGES = ["download", "train", "aggregate", "plot", "explore", "report"]
 
 
 def stages_run(output: str) -> list[str]:
@@ -48,8 +48,9 @@ def test_repro_again_does_nothing(clone: Clone) -> None:
     assert stages_run(clone.repro()) == []
 
 
-def test_other_bins_run_aggregate_plot_and_report_only(clone: Clone) -> None:
-    assert stages_run(clone.repro("report.histogram_bins=40")) == ["aggregate", "plot", "report"]
+def test_other_bins_run_aggregate_and_what_shows_its_numbers_only(clone: Clone) -> None:
+    ran = stages_run(clone.repro("report.histogram_bins=40"))
+    assert ran == ["aggregate", "plot", "explore", "report"]
     with (clone.path / "metrics" / "histograms.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 3 * 40
 
@@ -65,6 +66,15 @@ def test_a_comment_in_plot_retrains_nothing(clone: Clone) -> None:
     with (clone.path / "stages" / "plot.py").open("a") as file:
         file.write("# a comment\n")
     assert stages_run(clone.repro()) == ["plot"]
+
+
+def test_an_edited_source_of_the_page_makes_the_page_again_and_nothing_else(clone: Clone) -> None:
+    page = clone.path / "plots" / "explore.html"
+    assert "/* wide */" not in page.read_text()
+    with (clone.path / "stages" / "explore_page" / "style.css").open("a") as file:
+        file.write("/* wide */\n")
+    assert stages_run(clone.repro()) == ["explore"]
+    assert "/* wide */" in page.read_text()
 
 
 def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
