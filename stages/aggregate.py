@@ -39,10 +39,9 @@ from stages.core.dataset import RAW, read_dataset
 from stages.core.facts import FACTS, Facts
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import (
-    INITIAL,
+    HANDED_ON,
     PROBE_IMAGES,
     RECORD,
-    WEIGHTS,
     Record,
     parse_json,
     verify_result,
@@ -115,7 +114,7 @@ def read_finished(folder: Path) -> list[Finished]:
 def read_record(models: VerifiedFolder, within: Path, trial: Trial, whole: bool) -> Record:
     """The record of `trial` in the folder `within`, verified, where it is `whole` with weights."""
     name = (within / trial.name).as_posix()
-    names = (RECORD, INITIAL, WEIGHTS) if whole else (RECORD,)
+    names = HANDED_ON if whole else (RECORD,)
     try:
         return verify_result({file: models.read(f"{name}/{file}") for file in names}, trial)
     except ValueError as fault:

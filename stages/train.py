@@ -27,7 +27,7 @@ from stages.core.facts import FACTS, DataFacts, Facts
 from stages.core.networks import PERCEPTRON
 from stages.core.params import PARAMS_FILE, Params, read_params
 from stages.core.raw import read
-from stages.core.records import INITIAL, RECORD, WEIGHTS
+from stages.core.records import HANDED_ON, RECORD
 from stages.core.trial import Trial, sweep_trials
 from stages.engine.executors import open_pool
 from stages.engine.forecast import say_what_it_takes
@@ -150,7 +150,7 @@ def write_models(
             if files is None:
                 raise InputError(f"{name} vanished from the trial cache; run again")
             (fresh / name).mkdir(parents=True)
-            for file in (INITIAL, WEIGHTS, RECORD) if wanted[trial] else (RECORD,):
+            for file in HANDED_ON if wanted[trial] else (RECORD,):
                 (fresh / name / file).write_bytes(files[file])
                 sums[f"{name}/{file}"] = sha256(files[file])
         write_sums(fresh, sums)

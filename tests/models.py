@@ -25,11 +25,13 @@ from stages.core.params import Params, read_params
 from stages.core.records import (
     INITIAL,
     RECORD,
+    SNAPSHOTS,
     WEIGHTS,
     EpochRecord,
     LayerRecord,
     ProbeRecord,
     Record,
+    snapshot_tensors,
 )
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Provenance, Trial, sweep_trials
@@ -94,6 +96,7 @@ def write_models(
                 weights = weights_of(trial)
                 files[f"{within}/{INITIAL}"] = save(weights)
                 files[f"{within}/{WEIGHTS}"] = save(doubled(weights))
+                files[f"{within}/{SNAPSHOTS}"] = save(snapshots_of(trial))
     models = folder / "data" / "models"
     for name, content in files.items():
         (models / name).parent.mkdir(parents=True, exist_ok=True)
@@ -182,6 +185,15 @@ def weights_of(trial: Trial) -> dict[str, NDArray[Any]]:
         if kind == "F32"
         else np.zeros(shape, np.int64)
         for name, (kind, shape) in trial.network.tensors.items()
+    }
+
+
+def snapshots_of(trial: Trial) -> dict[str, NDArray[Any]]:
+    """Numbers of the right shapes."""
+    rng = np.random.default_rng(trial.replicate)
+    return {
+        name: (100 * rng.random(shape)).astype(np.int32 if kind == "I32" else np.float32)
+        for name, (kind, shape) in snapshot_tensors(trial).items()
     }
 
 

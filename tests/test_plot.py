@@ -1,5 +1,6 @@
 """The plot door on small metrics files, and the templates of `dvc plots` under real DVC."""
 
+import copy
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import vl_convert
 import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -406,6 +408,17 @@ def values_of(node: Any, key: str) -> list[str]:
     here = [node[key]] if isinstance(node.get(key), str) else []
     inside = [value for k, v in node.items() if k != "values" for value in values_of(v, key)]
     return here + inside
+
+
+def test_one_label_names_the_chance_levels_of_all_revisions(
+    filled: dict[str, dict[str, Any]],
+) -> None:
+    spec = copy.deepcopy(filled["accuracy_vs_sigma"])
+    for row in spec["data"]["values"]:
+        row["chance"] = "0.2" if row["rev"] == "HEAD" else row["chance"]
+    drawn = vl_convert.vegalite_to_svg(spec, "5.21")
+    labels = re.findall(r">(chance, [^<]*)<", drawn)
+    assert labels == ["chance, 10 to 20 %: always answering the commonest class"]
 
 
 def test_template_draws_the_chance_level_of_the_data(filled: dict[str, dict[str, Any]]) -> None:

@@ -290,7 +290,10 @@ def test_named_initialisers_are_held_against_the_best_sigma(tmp_path: Path) -> N
         Baseline("kaiming_normal", 0.97, 0.98, 0.9, 0.1, 1, 0, 1.0, 0.02, 0.003, (0.1,)),
         Baseline("orthogonal", 0.949, 0.96, 0.9, 0.1, 1, 1, 1.0, -0.001, 0.003, (0.1,)),
     ]
-    report = reported(write_sweep(tmp_path, [[0.5, 0.9], [0.5, 0.95]], named=named))
+    model = {"activation": "tanh"}
+    sweep = write_sweep(tmp_path, [[0.5, 0.9], [0.5, 0.95]], named=named, model=model)
+    report = reported(sweep)
+    assert "kaiming_normal, orthogonal (with the gain of tanh)" in report
     assert "kaiming_normal reaches 97.00 %, 2.00 points above (± 0.30, more than" in report
     assert (
         "orthogonal reaches 94.90 %, 0.10 points below (± 0.30, within noise), 1 of 1 diverged"

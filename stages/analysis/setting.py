@@ -10,6 +10,7 @@ from stages.analysis.textbook import Textbook
 from stages.core.activations import ACTIVATIONS
 from stages.core.facts import Facts
 from stages.core.networks import Perceptron
+from stages.core.starts import bias_deviation
 from stages.core.trial import sweep_trials
 from stages.process.pace import counted
 
@@ -93,10 +94,7 @@ class Setting:
     @property
     def deviation_of_biases(self) -> float | None:
         """Standard deviation that biases are drawn with; None: that of their layer's weights."""
-        biases = self.params["sweep"]["biases"]
-        if biases == "sigma":
-            return None
-        return 0.0 if biases == "zero" else float(biases)
+        return bias_deviation(self.params["sweep"]["biases"])
 
     @property
     def steps_per_epoch(self) -> int:

@@ -26,6 +26,9 @@ RAW_FILES: Final = (*TRAIN, *TEST)
 """How a data set's files are called, as MNIST's were published: images, then labels."""
 
 _IDX_UNSIGNED_BYTE: Final = 0x08
+SHOWN: Final = 10
+"""So many test images are shown, with what networks answer."""
+
 _PART: Final = 2**16
 """Pixels of which squares are summed at once; they fit a processor's cache."""
 
@@ -87,6 +90,18 @@ class Dataset:
     def chance(self) -> float:
         """The accuracy of always answering the commonest label of the test images."""
         return int(np.bincount(self.test_labels).max()) / len(self.test_labels)
+
+    @cached_property
+    def shown(self) -> NDArray[np.intp]:
+        """Indices (SHOWN,) of test images: the first of each class, then the second of each, ...
+
+        Where there are fewer, they come again.
+        """
+        nth = np.empty(len(self.test_labels), dtype=np.intp)  # of its class
+        for label in np.unique(self.test_labels):
+            of_class = np.flatnonzero(self.test_labels == label)
+            nth[of_class] = np.arange(len(of_class))
+        return np.resize(np.lexsort((self.test_labels, nth)), SHOWN)
 
     @cached_property
     def _sums(self) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from torch.nn import init
 from torch.nn.functional import linear
 
 from stages.core.activations import ACTIVATIONS
-from stages.core.networks import Perceptron, Shapes
+from stages.core.networks import Network, Perceptron, Shapes
 from stages.core.seeding import parameter_generator
 from stages.core.starts import FAN_IN, SCHEMES, Blank, Start, beside_layers, fan_in, owners
 from stages.core.trial import Trial
@@ -64,27 +64,33 @@ def _normal(start: Start, sigma: float, blank: Blank) -> Named:
 
 
 @dataclass(frozen=True, eq=False)
-class BlankPerceptron:
-    """A perceptron to be given values; `images` makes normalised ones (B, pixels), for lsuv."""
+class BlankNetwork:
+    """What all networks to be given values have in common."""
 
-    network: Perceptron
+    network: Network
     generator: torch.Generator
-    images: Callable[[], Tensor]
 
     @property
     def shapes(self) -> Shapes:
-        """Of all parameters."""
+        """Of the trainable parameters."""
         return self.network.shapes
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The weight matrices."""
+        """Weight matrices and kernels, as run."""
         return self.network.layers
 
     @property
     def gain(self) -> float:
         """Of the activation."""
         return ACTIVATIONS[self.network.activation].gain
+
+
+@dataclass(frozen=True, eq=False)
+class BlankPerceptron(BlankNetwork):
+    """A perceptron to be given values; `images` makes normalised ones (B, pixels), for lsuv."""
+
+    images: Callable[[], Tensor]
 
     def default(self) -> Named:
         """As torch.nn.Linear: weights and biases uniform within 1 / sqrt(fan_in)."""

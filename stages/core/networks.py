@@ -40,6 +40,11 @@ class Perceptron:
         return tuple(name for name in self.shapes if name.endswith(".weight"))
 
     @property
+    def classes(self) -> int:
+        """Logits of an image."""
+        return self.sizes[-1]
+
+    @property
     def operations(self) -> int:
         """Multiplications that the forward pass of an image takes."""
         return sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.sizes))

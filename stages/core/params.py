@@ -217,12 +217,6 @@ class Sweep(_Section):
     initializers: Annotated[tuple[SchemeName, ...], _list_such_as("[xavier_normal] or []")]
     keep_weights: Annotated[bool, Strict()] = True
 
-    @property
-    def bias_deviation(self) -> float | None:
-        """The standard deviation of biases; None: as the weights of their layer."""
-        named = {"sigma": None, "zero": 0.0}
-        return named[self.biases] if isinstance(self.biases, str) else self.biases
-
     @field_validator("replicates")
     @classmethod
     def _networks_are_countable(cls, replicates: int, info: ValidationInfo) -> int:

@@ -1,7 +1,7 @@
 """A finished trial as files: safetensors for tensors, strict JSON for the rest.
 
-The pipeline hands on weights and record; the optimiser's state stays in the trial cache, where
-longer training takes it up. Of a trial whose weights nobody reads, the record alone is kept.
+The pipeline hands on weights, snapshots and record; the optimiser's state stays in the trial cache,
+where longer training takes it up. Of a trial whose weights nobody reads, the record alone is kept.
 """
 
 import json
@@ -17,19 +17,30 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import load_file
 
+from stages.core.dataset import SHOWN
 from stages.core.networks import Network, moment_shapes, parse_network
 from stages.core.starts import Start
 from stages.core.trial import Provenance, Trial
 
 INITIAL, WEIGHTS = "initial.safetensors", "weights.safetensors"
 RECORD, OPTIMIZER = "trial.json", "optimizer.safetensors"
-FILES = (INITIAL, WEIGHTS, OPTIMIZER, RECORD)
+SNAPSHOTS = "snapshots.safetensors"
+HANDED_ON = (INITIAL, WEIGHTS, SNAPSHOTS, RECORD)
+FILES = (OPTIMIZER, *HANDED_ON)
 
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
 """Type, as safetensors calls it, and shape of tensors by name."""
 
 PROBE_IMAGES = 512
 """On so many first training images networks are measured before training and after each epoch."""
+
+BINS_A_DEVIATION, DEVIATIONS = 8, 4
+"""Weights of a layer are counted in bins of 1/8 of their root mean square, as far as 4 of it from 0
+on both sides; the first and the last bin hold what lies farther out."""
+
+FEATURES = 16
+"""The weights of so many units of the first layer are kept while it trains: as images, they show
+what a unit looks for. They are those after 1, 2, 4, 8, ... epochs; the ends are kept anyway."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +210,25 @@ def _tensors(trial: Trial) -> dict[str, Tensors]:
         INITIAL: network.tensors,
         WEIGHTS: network.tensors,
         OPTIMIZER: {name: ("F32", shape) for name, shape in moments.items()},
+        SNAPSHOTS: snapshot_tensors(trial),
+    }
+
+
+def snapshot_tensors(trial: Trial) -> Tensors:
+    """What is kept of a network before training and after each epoch, its M moments.
+
+    `histograms` (M, layers, bins), counts of weights; `deviations` (M, layers), the root mean
+    squares that their bins are measured in; `answers` (M, SHOWN, classes), the logits of the shown
+    test images; `features` (F, units, inputs), the first layer at some moments (FEATURES).
+    """
+    network, layers = trial.network, len(trial.network.layers)
+    moments, kept = trial.records + 1, trial.records.bit_length()
+    units, *inputs = network.shapes[network.layers[0]]
+    return {
+        "histograms": ("I32", (moments, layers, 2 * BINS_A_DEVIATION * DEVIATIONS + 2)),
+        "deviations": ("F32", (moments, layers)),
+        "answers": ("F32", (moments, SHOWN, network.classes)),
+        "features": ("F32", (kept, min(units, FEATURES), math.prod(inputs))),
     }
 
 

@@ -47,6 +47,13 @@ class Start:
         return self.initializer if self.sigma is None else f"sigma {self.sigma:.{SIGMA_DIGITS}g}"
 
 
+def bias_deviation(biases: str | float) -> float | None:
+    """What `sweep.biases` stands for: their standard deviation; None: that of their weights."""
+    if isinstance(biases, str):
+        return {"sigma": None, "zero": 0.0}[biases]
+    return float(biases)
+
+
 class Blank(Protocol):
     """A network whose parameters have no values yet, and the stream that they are drawn from."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stages.core.facts import Facts
 from stages.core.networks import PERCEPTRON, Network, Perceptron
-from stages.core.starts import NORMAL, SIGMA_DIGITS, Start
+from stages.core.starts import NORMAL, SIGMA_DIGITS, Start, bias_deviation
 
 if TYPE_CHECKING:
     from stages.core.params import Params  # loads pydantic, which plot does without
@@ -64,10 +64,8 @@ class Provenance:
 def sweep_trials(params: "Params", facts: Facts) -> list[Trial]:
     """The trials of one sweep: in each replicate all sigmas, rising, then the schemes."""
     data = facts.data[params.data.name]
-    starts = [
-        Start(NORMAL, sigma, params.sweep.scale, params.sweep.bias_deviation)
-        for sigma in sweep_sigmas(params)
-    ]
+    scale, biases = params.sweep.scale, bias_deviation(params.sweep.biases)
+    starts = [Start(NORMAL, sigma, scale, biases) for sigma in sweep_sigmas(params)]
     starts += map(Start, params.sweep.initializers)
     network: Network
     if params.model.network == PERCEPTRON:

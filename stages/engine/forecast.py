@@ -9,7 +9,7 @@ from pathlib import Path
 from stages.core.facts import Facts
 from stages.core.trial import Trial
 from stages.engine.cores import available_cores
-from stages.engine.memory import free_bytes, network_bytes, parameters_bytes, training_bytes
+from stages.engine.memory import free_bytes, handed_on_bytes, network_bytes, training_bytes
 from stages.engine.plan import largest_group
 from stages.engine.pool import Pool
 from stages.process.pace import counted, gigabytes, in_words
@@ -67,7 +67,7 @@ def _say_disk(
 ) -> None:
     """On the disk, which a training of many `seconds` should not find full at its end."""
     cached = sum(map(network_bytes, missing))
-    models = 2 * sum(map(parameters_bytes, wanted))
+    models = sum(map(handed_on_bytes, wanted))
     needed, free = cached + 2 * models, shutil.disk_usage(folder).free
     if seconds > LONG_SECONDS or needed > min(LARGE_BYTES, free):
         sizes = map(gigabytes, (needed, cached, models, models))

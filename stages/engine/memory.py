@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import psutil
 
 from stages.core.networks import count, moment_shapes
+from stages.core.records import snapshot_tensors
 from stages.core.trial import Trial
 from stages.process.door import InputError
 from stages.process.pace import counted, gigabytes
@@ -20,14 +21,14 @@ _REFUSED = re.compile("can't allocate memory|out of memory|not enough memory")
 
 
 def network_bytes(trial: Trial) -> int:
-    """What is kept of a trial: parameters before and after training, and the optimiser's state."""
-    moments = 4 * count(moment_shapes(trial.network, trial.optimizer))
-    return 2 * parameters_bytes(trial) + moments
+    """What is kept of a trial: what is handed on, and the optimiser's state."""
+    return handed_on_bytes(trial) + 4 * count(moment_shapes(trial.network, trial.optimizer))
 
 
-def parameters_bytes(trial: Trial) -> int:
-    """The parameters of one network."""
-    return 4 * count(trial.network.shapes)
+def handed_on_bytes(trial: Trial) -> int:
+    """What later stages get of a trial: parameters at both ends, and snapshots."""
+    snapshots = {name: shape for name, (_, shape) in snapshot_tensors(trial).items()}
+    return 8 * count(trial.network.shapes) + 4 * count(snapshots)
 
 
 def training_bytes(trial: Trial, networks: int) -> int:

@@ -11,14 +11,25 @@ from types import ModuleType
 import torch
 
 from stages.core import activations, dataset, initializers, networks, optimizers, seeding, starts
-from stages.engine import batched, modules
+from stages.engine import batched, modules, snapshots
 from stages.engine import optimizers as steps
 from stages.engine.batched import layout
 from stages.engine.device import device_model, resolve_device
 from stages.engine.machine import BATCHED, MODULES, Machine
 from stages.engine.rehearsal import rehearse
 
-_SHARED = (activations, dataset, initializers, networks, optimizers, seeding, starts, steps, layout)
+_SHARED = (
+    activations,
+    dataset,
+    initializers,
+    networks,
+    optimizers,
+    seeding,
+    starts,
+    steps,
+    layout,
+    snapshots,
+)
 
 
 def _fingerprint(trainer: ModuleType) -> str:

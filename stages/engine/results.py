@@ -12,6 +12,7 @@ from stages.core.records import (
     INITIAL,
     OPTIMIZER,
     RECORD,
+    SNAPSHOTS,
     WEIGHTS,
     EpochRecord,
     ProbeRecord,
@@ -30,6 +31,7 @@ class TrialResult:
     moments: dict[str, dict[str, Tensor]]  # of the optimiser: by their name, then by tensor
     history: list[EpochRecord]
     probes: list[ProbeRecord]
+    snapshots: dict[str, Tensor]  # as `snapshot_tensors` has them
     untrained_test_accuracy: float  # what random networks reach is no learning
     train_seconds: float
 
@@ -56,6 +58,7 @@ class TrialResult:
             moments,
             record.history,
             record.probes,
+            load(files[SNAPSHOTS]),
             record.untrained_test_accuracy,
             record.train_seconds,
         )
@@ -76,6 +79,7 @@ class TrialResult:
             INITIAL: save(self.initial),
             WEIGHTS: save(self.weights),
             OPTIMIZER: save(moments),
+            SNAPSHOTS: save(self.snapshots),
             RECORD: json.dumps(_without_nan(record), indent=1, allow_nan=False).encode(),
         }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from stages.analysis.findings import Results, findings, headline, uncertainty
 from stages.analysis.noise import error
 from stages.analysis.setting import Setting
-from stages.analysis.wording import network, optimiser, sigma, sigma_is, start
+from stages.analysis.wording import network, optimiser, sigma, sigma_is, spelled, start
 from stages.core.records import PROBE_IMAGES
 from stages.figures.markdown import Origin, bullets, document, machine, name_of_data, plain, table
 
@@ -85,7 +85,7 @@ def run_table(results: Results) -> str:
             ["optimiser", optimiser(setting)],
             ["training", training(setting)],
             ["networks", f"{sweep['replicates']} for each σ, seed {sweep['seed']}"],
-            ["beside them", ", ".join(sweep["initializers"]) or "none"],
+            ["beside them", named(setting)],
             ["shared by all σ", "the noise that σ scales, the order of the batches"],
             ["final accuracy", final_accuracy(setting)],
         ],
@@ -99,6 +99,14 @@ def told_data(setting: Setting) -> str:
         f"{name_of_data(setting)}, {of.train_images:,} training and {of.test_images:,} test images "
         f"of {of.classes} classes"
     )
+
+
+def named(setting: Setting) -> str:
+    """The named initialisers beside the sweep; He's needs the gain of an activation."""
+    names: list[str] = setting.params["sweep"]["initializers"]
+    gain = f" (with the gain of {spelled(setting.activation)})"
+    takes_gain = any(name.startswith("kaiming") for name in names)
+    return (", ".join(names) or "none") + gain * takes_gain
 
 
 def training(setting: Setting) -> str:

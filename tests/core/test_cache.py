@@ -18,11 +18,19 @@ from safetensors.numpy import save
 from stages.core.cache import TrialCache
 from stages.core.networks import Perceptron, moment_shapes
 from stages.core.pruning import entries, litter, remove_entry, remove_litter
-from stages.core.records import FILES, INITIAL, OPTIMIZER, RECORD, WEIGHTS
+from stages.core.records import (
+    FILES,
+    INITIAL,
+    OPTIMIZER,
+    RECORD,
+    SNAPSHOTS,
+    WEIGHTS,
+)
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Provenance, Trial
 from stages.process.door import InputError
 from tests.conftest import REPOSITORY
+from tests.models import snapshots_of
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
 
@@ -69,6 +77,7 @@ def files_of(trial: Trial) -> dict[str, bytes]:
             name: save({key: np.ones(shape, np.float32) for key, shape in shapes.items()})
             for name, shapes in named.items()
         },
+        SNAPSHOTS: save(snapshots_of(trial)),
         RECORD: json.dumps(record_of(trial)).encode(),
     }
 
@@ -286,6 +295,7 @@ def answers(trial: Trial) -> dict[str, Any]:
     """What a worker might answer instead of the files of `trial`."""
     good = files_of(trial)
     other = replace(trial, network=Perceptron((6, 5, 3), "relu"))
+    shorter = replace(trial, epochs=trial.epochs - 1)
     return {
         "nothing": None,
         "no dict": [*good],
@@ -296,6 +306,7 @@ def answers(trial: Trial) -> dict[str, Any]:
         "no bytes": {**good, WEIGHTS: "text"},
         "too large": {**good, WEIGHTS: good[WEIGHTS] + bytes(10_000)},
         "junk tensors": {**good, OPTIMIZER: b"junk"},
+        "snapshots of fewer epochs": {**good, SNAPSHOTS: files_of(shorter)[SNAPSHOTS]},
         "other shapes": {**good, WEIGHTS: files_of(other)[WEIGHTS]},
         "moments of another optimiser": {
             **good,

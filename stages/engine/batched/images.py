@@ -50,6 +50,7 @@ class Images:
     test: Tensor  # uint8 (M, T), the trained pixels
     test_labels: Tensor  # (M,)
     first: Tensor  # uint8 (B, pixels), the first training images, of all pixels
+    shown: Tensor  # uint8 (SHOWN, T), some test images, the trained pixels
 
     def first_inputs(self) -> Tensor:
         """The first training images as networks read them (B, pixels), on the CPU."""
@@ -72,5 +73,6 @@ class Images:
             train_targets=one_hot(train_labels, dataset.classes).float(),
             test=trained(dataset.test_images),
             test_labels=torch.from_numpy(dataset.test_labels).to(device, torch.int64),
+            shown=trained(dataset.test_images[dataset.shown]),
             first=torch.from_numpy(dataset.train_images[:PROBE_IMAGES]).to(device),
         )

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from stages.core.dataset import Dataset
+from stages.core.dataset import SHOWN, Dataset
 from stages.core.records import EpochRecord
 from stages.core.seeding import batch_order
 from stages.core.trial import Trial
@@ -27,6 +27,7 @@ from stages.engine.batched.networks import Networks
 from stages.engine.batched.probe import Probe, probe_histories
 from stages.engine.device import one_fast_thread
 from stages.engine.results import TrialResult
+from stages.engine.snapshots import Named, in_turn, snapshot
 
 _EVALUATION_BATCH = 512
 _NO_IMAGE = -100
@@ -60,6 +61,7 @@ def train_group(
         accuracy for _, accuracy in group.evaluate()[: len(trials)]
     ]
     probes = [] if starts else [group.probe.measure(epoch=0)]
+    snapshots = [[start.snapshots] for start in starts] or [[s] for s in group.snapshots(epoch=0)]
     for epoch in range(len(histories[0]) + 1, first.records + 1):
         order = batch_order(len(images.train_labels), first.seed, first.replicate, epoch)
         if epoch > first.epochs:
@@ -68,18 +70,16 @@ def train_group(
         for history, train_scores, test_scores in zip(histories, train, test, strict=False):
             history.append(EpochRecord(epoch, *train_scores, *test_scores))
         probes.append(group.probe.measure(epoch))
+        for moments, moment in zip(snapshots, group.snapshots(epoch), strict=True):
+            moments.append(moment)
         on_epoch()
     seconds = (time.perf_counter() - began) / len(trials)
+    probed = probe_histories(probes)
     results = [
-        TrialResult(trial, *state, history, probed, accuracy, seconds)
-        for trial, state, history, probed, accuracy in zip(
-            trials,
-            group.networks.states(),
-            histories,
-            probe_histories(probes),
-            untrained,
-            strict=True,
+        TrialResult(
+            trial, *state, histories[k], probed[k], in_turn(snapshots[k]), untrained[k], seconds
         )
+        for k, (trial, state) in enumerate(zip(trials, group.networks.states(), strict=True))
     ]
     return [_continued(*pair) for pair in zip(starts, results, strict=True)] if starts else results
 
@@ -146,6 +146,7 @@ class _Group:
             size: Batch(self.networks, size)
             for size in _split_sizes(len(images.test_labels), _EVALUATION_BATCH)
         }
+        self._shown = Batch(self.networks, SHOWN)
         if starts:
             steps = len(starts[0].history) * ceil(len(images.train_labels) / self._batch_size)
             self.networks.optimizer.steps.fill_(steps)
@@ -170,6 +171,16 @@ class _Group:
             batch.forward()
             slot[:, :, : batch.logits.shape[2]] = batch.logits
         return _scores(logits, self._images.test_labels, _EVALUATION_BATCH)
+
+    def snapshots(self, epoch: int) -> list[Named]:
+        """One of each network as it is after `epoch` epochs."""
+        batch = self._shown
+        batch.read(self._images.shown)
+        batch.forward()
+        return [
+            snapshot(epoch, self.networks.weights(k), batch.logits[k, :, : batch.size].T)
+            for k in range(len(self.networks.initial))
+        ]
 
     @staticmethod
     def _logits(batches: int, batch: Batch) -> Tensor:

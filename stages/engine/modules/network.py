@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
 
-from stages.core.activations import ACTIVATIONS
-from stages.core.networks import Module, Shapes
+from stages.core.initializers import BlankNetwork
 from stages.engine.modules.blame import refusal
 from stages.engine.modules.layers import Signals, listening, signal_of
 from stages.engine.modules.loading import Source
@@ -103,29 +102,12 @@ def listen(model: nn.Module, images: Tensor) -> tuple[Tensor, Signals]:
 
 
 @dataclass(frozen=True, eq=False)
-class BlankModule:
-    """A module on the CPU to be given values, for `stages.core.initializers`."""
+class BlankModule(BlankNetwork):
+    """A module on the CPU to be given values."""
 
     model: nn.Module
-    network: Module
     constructed: Named  # its state as its constructor left it
-    generator: torch.Generator
     images: Tensor  # (B, 1, H, W)
-
-    @property
-    def shapes(self) -> Shapes:
-        """Of the trainable parameters."""
-        return self.network.shapes
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Weight matrices and kernels, as run."""
-        return self.network.layers
-
-    @property
-    def gain(self) -> float:
-        """Of the activation."""
-        return ACTIVATIONS[self.network.activation].gain
 
     def default(self) -> Named:
         """As the constructor left them, under the seed of the trial."""

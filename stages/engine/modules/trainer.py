@@ -46,6 +46,7 @@ from stages.engine.modules.network import (
 )
 from stages.engine.optimizers import make_optimizer
 from stages.engine.results import TrialResult
+from stages.engine.snapshots import in_turn, snapshot
 
 _EVALUATION_BATCH = 512
 
@@ -103,6 +104,7 @@ class _Images(NamedTuple):
     train_labels: Tensor
     test: Tensor
     test_labels: Tensor
+    shown: Tensor  # some of the test images
 
     def first(self, size: int) -> Tensor:
         """The first training images."""
@@ -123,6 +125,7 @@ def _prepare(dataset: Dataset, device: torch.device) -> _Images:
         labels(dataset.train_labels),
         images(dataset.test_images),
         labels(dataset.test_labels),
+        images(dataset.test_images[dataset.shown]),
     )
 
 
@@ -159,7 +162,7 @@ class _Training:
         trial, constructed = self._trial, state(model)
         generator = parameter_generator(trial.seed, trial.replicate)
         images = self._images.first(PROBE_IMAGES).cpu()
-        blank = BlankModule(model, self._network, constructed, generator, images)
+        blank = BlankModule(self._network, generator, model, constructed, images)
         return {**constructed, **drawn(trial.start, blank)}
 
     def run(self, on_epoch: Callable[[], None]) -> TrialResult:
@@ -167,11 +170,13 @@ class _Training:
         trial, start = self._trial, self._start
         history = list(start.history) if start else []
         probes = list(start.probes) if start else [self._probe(epoch=0)]
+        snapshots = [start.snapshots if start else self._snapshot(epoch=0)]
         untrained = start.untrained_test_accuracy if start else self._evaluate()[1]
         for epoch in range(len(history) + 1, trial.records + 1):
             train = self._train_epoch(epoch)
             history.append(EpochRecord(epoch, *train, *self._evaluate()))
             probes.append(self._probe(epoch))
+            snapshots.append(self._snapshot(epoch))
             on_epoch()
         moments = {n: self._flat.views(m) for n, m in self._optimizer.moments.items()}
         result = TrialResult(
@@ -181,6 +186,7 @@ class _Training:
             moments={n: {of: _on_cpu(t) for of, t in m.items()} for n, m in moments.items()},
             history=history,
             probes=probes,
+            snapshots=in_turn(snapshots),
             untrained_test_accuracy=untrained,
             train_seconds=time.perf_counter() - self._began,
         )
@@ -215,11 +221,17 @@ class _Training:
 
     def _evaluate(self) -> tuple[float, float]:
         """Mean cross-entropy and accuracy on all test images."""
+        return _scores(self._answers(self._images.test), self._images.test_labels)
+
+    def _answers(self, images: Tensor) -> Tensor:
+        """Logits (N, classes) of test images, in eval mode."""
         self._model.eval()
         with self._source.blamed("when it answers test images"), torch.no_grad():
-            parts = self._images.test.split(_EVALUATION_BATCH)
-            logits = [self._model(part.clone()) for part in parts]
-        return _scores(torch.cat(logits), self._images.test_labels)
+            return torch.cat([self._model(p.clone()) for p in images.split(_EVALUATION_BATCH)])
+
+    def _snapshot(self, epoch: int) -> Named:
+        weights = [self._parameters[name] for name in self._network.layers]
+        return snapshot(epoch, weights, self._answers(self._images.shown))
 
     def _probe(self, epoch: int) -> ProbeRecord:
         """Measured in train mode, as the network learns: normalised by the batch, with dropout.

@@ -86,7 +86,12 @@ def same_bits(a: TrialResult, b: TrialResult) -> bool:
     moments = [
         {f"{n}.{of}": t for n, m in r.moments.items() for of, t in m.items()} for r in (a, b)
     ]
-    pairs = [(a.initial, b.initial), (a.weights, b.weights), (moments[0], moments[1])]
+    pairs = [
+        (a.initial, b.initial),
+        (a.weights, b.weights),
+        (moments[0], moments[1]),
+        (a.snapshots, b.snapshots),
+    ]
     return (a.history, repr(a.probes)) == (b.history, repr(b.probes)) and all(
         one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
         for one, other in pairs
