@@ -27,6 +27,16 @@ DEAR = {"pipeline", "test_train", "test_interrupts", "test_doors"}
 HANGS_AFTER = 300
 """Seconds that no command of the tests takes, even on a slow machine with much else to do."""
 
+PICTURES = {
+    "accuracy_vs_sigma.png",
+    "map.png",
+    "signals.png",
+    "weight_histograms.png",
+    "before_after.png",
+    "features.png",
+}
+"""What plot makes, whatever it is of."""
+
 SMALL = {
     "train": {"epochs": 2, "batch_size": 64, "lr": 0.001, "optimizer": "adam"},
     "sweep": {

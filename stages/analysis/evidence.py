@@ -1,20 +1,25 @@
 """What was measured inside the networks, and beside named initialisers, in sentences."""
 
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite, isnan, log10
+from math import inf, isfinite, isnan, log10, sqrt
 
 from stages.analysis.accuracy import Point, has_learned, learned, learned_well
 from stages.analysis.baselines import Baseline
 from stages.analysis.findings import Results
+from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.holdout import Holdout
 from stages.analysis.noise import judge
 from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import in_points, percent, sigma
+from stages.analysis.wording import in_points, percent, rounded, sigma
 from stages.process.pace import counted
 
 FAR_OFF, LEVEL = 1, 0.05
 """Decades from which on a gradient counts as vanishing or exploding, and below which as equal."""
 
+
+SMOOTH, ROUGH = 0.5, 0.1
+"""Spatial autocorrelation from which on images are called smooth, and its size below which noise.
+"""
 
 FEW = 4
 """Layers of which each has its number in a sentence; of more only the extremes."""
@@ -77,6 +82,47 @@ def movement(points: Sequence[Point], probes: Table) -> list[str]:
     ends = [points[0], points[-1]] if len(points) > 1 else [points[0]]
     told = [f"{_distance(of_sigma[end.sigma])} at {sigma(end)}" for end in ends]
     return [f"**Movement.** Training moved the first layer's weights {' and '.join(told)}."]
+
+
+def first_layer_images(results: Results, features: Mapping[str, Table]) -> list[str]:
+    """How smooth the weights of first-layer units are as images, before and after training.
+
+    At the ends of the sweep and at its best; nothing where features.csv has no rows.
+    """
+    if not features[AFTER]["sigma"].size:
+        return []
+    best = [] if _incomparable(results) else [results.best]
+    points = dict.fromkeys([results.points[0], *best, results.points[-1]])
+    told = [
+        _smoothened(point, *(_autocorrelation(features[m], point.sigma) for m in (BEFORE, AFTER)))
+        for point in points
+    ]
+    return [
+        "**First layer.** Spatial autocorrelation of a unit's weights (Moran's I; 1: smooth, "
+        f"0: noise), its mean over all units before training and after: {'; '.join(told)}."
+    ]
+
+
+def _autocorrelation(features: Table, of_sigma: float) -> tuple[float, float]:
+    """Its mean, and the error of that: over replicates, or over the units of a lone network."""
+    mine = features["sigma"] == of_sigma
+    values, errors = (features[name][mine] for name in ("autocorrelation", "standard_error"))
+    error = values.std(ddof=1) / sqrt(len(values)) if len(values) > 1 else errors[0]
+    return float(values.mean()), float(error)
+
+
+def _smoothened(point: Point, before: tuple[float, float], after: tuple[float, float]) -> str:
+    """Both means with the error of the latter, and what they mean."""
+    if isnan(before[0]) or isnan(after[0]):
+        return f"unknown at {sigma(point)}, where weights overflowed"
+    judged = ""
+    if abs(after[0]) < ROUGH:
+        judged = ", noise remains"
+    elif before[0] < SMOOTH <= after[0]:
+        judged = ", strokes grow"
+    error = f" ± {after[1]:.3f}" * isfinite(after[1])
+    means = " and ".join(rounded(mean, 3) for mean, _ in (before, after))
+    return f"{means}{error} at {sigma(point)}{judged}"
 
 
 def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:

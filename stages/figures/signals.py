@@ -23,6 +23,7 @@ from stages.figures.style import (
     VERMILION,
     dark,
     new_figure,
+    of_variant,
     panel_heading,
     scale_sigmas,
     shortened,
@@ -105,7 +106,8 @@ def signals(probes: Table, layers: Table, theory: Table, setting: Setting) -> Fi
     lines = ", lines are what theory predicts" if predicted else ""
     images = min(PROBE_IMAGES, setting.data.train_images)
     told = f"Points are measured on the first {images} training images{lines}."
-    title(figure, "Vanishing and exploding signals, measured", [f"{network(setting)}.", told])
+    text = of_variant("Vanishing and exploding signals, measured", setting)
+    title(figure, text, [f"{network(setting)}.", told])
     return figure
 
 

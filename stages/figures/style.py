@@ -23,6 +23,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from stages.analysis.setting import Setting
 from stages.core.starts import SCHEMES
 from stages.process.files import write_atomically
 
@@ -80,6 +81,9 @@ _FIGURE_WIDTH, _LINE_WIDTH = 120, 110
 _PANEL_WIDTH = 56
 """Characters of a line below the title of one of two panels side by side."""
 
+_NAME = 40
+"""Characters of a variant's name that fit into a title."""
+
 _WIDE = 9
 """Ticks; an axis with room for as many has room for numbers like 0.0001."""
 
@@ -121,6 +125,18 @@ def title(figure: Figure, text: str, sentences: Sequence[str]) -> None:
     figure.text(0.01, 1 - 0.32 / inches, "\n".join(lines), color=GREY, linespacing=1.25, va="top")
     height = (0.4 + 0.18 * len(lines)) / inches
     figure.set_layout_engine("constrained", rect=(0, 0, 0.99, 1 - height))
+
+
+def of_variant(text: str, setting: Setting) -> str:
+    """A title with the name of the variant that is shown, if it has one."""
+    return f"{text}: {shortened(setting.variant, _NAME)}" if setting.variant else text
+
+
+def nothing(text: str, why: str) -> Figure:
+    """A figure without a picture: its title, and why there is none."""
+    figure = new_figure(height=1)
+    title(figure, text, [why])
+    return figure
 
 
 def heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from stages import aggregate, check, plot, train
 from stages.core.dataset import Dataset, read_dataset
-from tests.conftest import open_doors, write_data
+from tests.conftest import PICTURES, open_doors, write_data
 from tests.pipeline.conftest import Clone, make_clone
 
 EXPERIMENTS = {
@@ -32,12 +32,6 @@ EXPERIMENTS = {
 """The smallest and the largest sigma of each, and its replicates; git allows such a name."""
 
 EPOCHS, IMAGES = 2, 6_000
-PICTURES = [
-    "accuracy_vs_sigma.png",
-    "before_after.png",
-    "signals.png",
-    "weight_histograms.png",
-]
 CHARTS = ["Accuracy against sigma", "Learning curves", "Weight distributions"]
 PANELLED = {"Learning curves": "epoch", "Weight distributions": "weight or bias after training"}
 """The charts with a panel for each revision, and the title of their x axis."""
