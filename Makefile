@@ -7,11 +7,12 @@ PAGE := .dvc/plots_page.html
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help install install-bench repro compare slides site test bench bench-full cache-size \
-	clean-cache lock
+.PHONY: help install install-bench repro explore compare slides site test bench bench-full \
+	cache-size clean-cache lock
 
 help:
 	@echo "make repro  install into .venv, then run the whole experiment (dvc repro)"
+	@echo "make explore   the page on which one drags sigma, in the browser (made first if it is missing)"
 	@echo "make compare   what each experiment changed and what came out, and the page of their curves"
 	@echo "make slides   the pictures again, of 16:9 and with large letters, into slides/"
 	@echo "make site   make repro and the study of optimisers, then what GitHub Pages shows, into site/"
@@ -22,6 +23,10 @@ help:
 
 repro: install $(PAGE)
 	dvc repro
+
+explore: install $(PAGE)
+	dvc repro explore
+	@python -m stages.show
 
 compare: install $(PAGE)
 	@python -m stages.compare
