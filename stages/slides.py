@@ -11,9 +11,9 @@ from pathlib import Path
 
 from stages.analysis.metrics import read_metrics
 from stages.analysis.tables import METRICS
+from stages.figures.pictures import pictures
 from stages.figures.slides import slides
 from stages.figures.style import house_style, save
-from stages.plot import figures
 from stages.process.door import uncollected
 from stages.process.pace import following
 from stages.process.scratch import remove, scratch_folder
@@ -24,7 +24,7 @@ SLIDES = Path("slides")
 def main(folder: Path) -> None:
     """Replace `folder`/slides by the pictures of `folder`/metrics as slides."""
     with uncollected(), house_style(slides=True):
-        drawn = figures(read_metrics(folder / METRICS))
+        drawn = pictures(read_metrics(folder / METRICS))
         with scratch_folder(folder, f".{SLIDES}") as scratch:
             fresh = scratch / SLIDES
             fresh.mkdir()

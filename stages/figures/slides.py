@@ -92,6 +92,9 @@ def _fit(figure: Figure, row: Sequence[Axes], entries: dict[str, Artist]) -> Non
     _fit_legend(figure, entries)
     page, labelled = figure.bbox, sum(bool(axes.get_xlabel()) for axes in row)
     boxes = _laid_out(figure, row)
+    for bar in (axes for axes in figure.axes if axes.get_subplotspec() is None):
+        _fold(bar.xaxis.label, bar.xaxis.label.get_window_extent().width, 0.97 * page.width)
+        _fold(bar.yaxis.label, bar.yaxis.label.get_window_extent().height, 0.6 * page.height)
     for axes, box in zip(row, boxes, strict=True):
         across, up = axes.xaxis.label, axes.yaxis.label
         _fold(across, across.get_window_extent().width, 0.97 * page.width / max(labelled, 1))
@@ -124,9 +127,10 @@ def _laid_out(figure: Figure, row: Sequence[Axes]) -> list[BboxBase]:
 
 
 def _title(axes: Axes) -> Text:
-    """The text of its title, which has no name of its own where it begins at left."""
+    """The text of its title, for which axes have no name where it begins at left."""
+    said = axes.get_title() or axes.get_title("left")
     texts = [child for child in axes.get_children() if isinstance(child, Text)]
-    return next(text for text in texts if text.get_text() == axes.get_title("left"))
+    return next(text for text in texts if text.get_text() == said)
 
 
 def _fold(text: Text, length: float, room: float) -> None:
