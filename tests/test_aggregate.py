@@ -15,6 +15,7 @@ from stages.core.dataset import Dataset
 from stages.process.door import InputError
 from stages.process.sums import SUMS, read_sums, sha256, write_sums
 from tests.conftest import fail_stage, run_stage, write_data, write_params
+from tests.test_train import train
 
 
 def rows(workspace: Path, name: str) -> list[dict[str, str]]:
@@ -22,12 +23,19 @@ def rows(workspace: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def aggregated(workspace: Path) -> Path:
-    write_params(workspace, sweep={"num_points": 3, "replicates": 2})
-    run_stage(workspace, "train")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+    """A workspace whose sweep is trained and aggregated; treat it as read-only."""
+    workspace = write_data(tmp_path_factory.mktemp("finished"), small_dataset)
+    train(workspace, sweep={"num_points": 3, "replicates": 2})
     run_stage(workspace, "aggregate")
     return workspace
+
+
+@pytest.fixture
+def aggregated(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(finished, tmp_path / "aggregated")
 
 
 def test_metrics_follow_from_the_trials(aggregated: Path) -> None:
@@ -81,10 +89,8 @@ def test_points_of_another_sweep_are_not_counted(aggregated: Path) -> None:
 
 
 def test_overflow_becomes_valid_json_and_an_empty_cell(workspace: Path) -> None:
-    write_params(
-        workspace, sweep={"sigma_min": 1e6, "sigma_max": 1e6, "num_points": 1}, train={"lr": 1e38}
-    )
-    run_stage(workspace, "train")
+    beyond = {"sigma_min": 1e6, "sigma_max": 1e6, "num_points": 1}
+    train(workspace, sweep=beyond, train={"lr": 1e38})
     run_stage(workspace, "aggregate")
     text = (workspace / "metrics" / "summary.json").read_text()
     summary = json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
@@ -132,8 +138,7 @@ def junk_sums(path: Path) -> None:
 def models(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
     """A workspace with two networks in data/models."""
     workspace = write_data(tmp_path_factory.mktemp("models"), small_dataset)
-    write_params(workspace, sweep={"num_points": 2})
-    run_stage(workspace, "train")
+    train(workspace, sweep={"num_points": 2})
     return workspace
 
 
