@@ -62,6 +62,7 @@ def serve() -> None:
     for door in DOORS:
         import_module(f"stages.{door}")
         del sys.modules[f"stages.{door}"]  # `python -m` finds no door imported
+    import_module("scipy.linalg")  # theory imports it when it is called
     gc.freeze()
     for line in sys.stdin:
         if (child := os.fork()) == 0:
