@@ -23,7 +23,10 @@ from stages.process.sums import sha256, write_sums
 from tests.forked import run_door
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-DEAR = {"pipeline", "test_train", "test_interrupts", "test_doors"}
+DEAR = {
+    *("pipeline", "test_cluster", "test_doors", "test_download", "test_interrupts", "test_setup"),
+    *("test_train", "test_train_variants"),
+}
 """Folders and files of tests that take minutes."""
 HANGS_AFTER = 300
 """Seconds that no command of the tests takes, even on a slow machine with much else to do."""

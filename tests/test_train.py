@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import cuda
 from torch.backends import mkl
 
 from benchmarks.isolate import proportional_size
@@ -374,10 +375,9 @@ def test_what_killed_runs_left_is_removed_by_the_next_one(workspace: Path) -> No
     assert list((data / "cache" / "locks").iterdir()) == []
 
 
-@pytest.mark.skipif(
-    __import__("torch").cuda.is_available(), reason="this machine has a CUDA device"
-)
 def test_cuda_without_a_device_is_one_line(workspace: Path) -> None:
+    if cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
     write_params(workspace, runtime={"device": "cuda"})
     errors = refused(workspace)
     assert errors == "runtime.device = cuda: there is no CUDA device here; use cpu or auto"
