@@ -2,6 +2,8 @@
 
 A door is run as `python -m` runs it, from the guard above its imports to its exit code. Only the
 imports are spared, which cost more than most doors; tests/test_doors.py starts each from nothing.
+All have the same hashes, so one order of sets: what that might change is to be held against a run
+in another process.
 """
 
 import atexit
