@@ -22,6 +22,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> C
     clone = make_clone(folder / "clone", folder / "no MNIST")
     clone.set_params("data.name=folder", f"data.path={folder / 'images'}")
     clone.set_params("train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]")
+    clone.set_params("runtime.workers=1")  # so little work is done sooner by one
     write_own(clone.path)
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "small")
