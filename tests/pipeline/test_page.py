@@ -178,7 +178,7 @@ def experiments(installed: Clone) -> dict[str, Metrics]:
 
     The page asks no more of a revision than its files in git.
     """
-    results = {}
+    results: dict[str, Metrics] = {}
     for name, (low, high, replicates) in EXPERIMENTS.items():
         sweep = {"sigma_min": low, "sigma_max": high, "replicates": replicates, "num_points": "3"}
         settings = [f"sweep.{key}={value}" for key, value in sweep.items()]
