@@ -58,5 +58,5 @@ def test_nothing_on_a_slide_is_cut_or_small(tmp_path: Path, changes: dict[str, A
     for name, figure in drawn(tmp_path):
         assert_readable(figure)
         texts = [t for t in figure.findobj(Text) if isinstance(t, Text) and t.get_text().strip()]
-        sizes = [text.get_fontsize() / 72 / figure.get_figheight() for text in texts]
+        sizes = [float(text.get_fontsize()) / 72 / figure.get_figheight() for text in texts]
         assert min(sizes) > SMALLEST, name
