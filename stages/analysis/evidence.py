@@ -28,7 +28,7 @@ def named_initialisers(named: Sequence[Baseline], results: Results) -> list[str]
     best, holdout = results.best, results.setting.holdout
     if not named:
         return []
-    if _incomparable(results):
+    if incomparable(results):
         alone = [
             f"{baseline.initializer} ends at {percent(baseline.test_accuracy)}"
             f"{_troubles(baseline, holdout)}"
@@ -57,7 +57,7 @@ def vanishing_and_exploding(results: Results, probes: Table) -> list[str]:
     points, best = results.points, results.best
     gradient = layer_curve(probes, "gradient_norm", layer=1, epoch=0)
     norm = dict(zip(gradient.sigma, gradient.mean, strict=True))
-    if _incomparable(results):
+    if incomparable(results):
         starts = [
             f"{_starts(norm[end.sigma])} at {sigma(end)}"
             for end in dict.fromkeys((points[0], points[-1]))
@@ -78,7 +78,7 @@ def movement(points: Sequence[Point], probes: Table) -> list[str]:
     moved = layer_curve(probes, "movement", layer=1, epoch=probes["epoch"].max())
     of_sigma = dict(zip(moved.sigma, moved.mean, strict=True))
     ends = [points[0], points[-1]] if len(points) > 1 else [points[0]]
-    told = [f"{_distance(of_sigma[end.sigma])} at {sigma(end)}" for end in ends]
+    told = [f"{distance(of_sigma[end.sigma])} at {sigma(end)}" for end in ends]
     return [f"**Movement.** Training moved the first layer's weights {' and '.join(told)}."]
 
 
@@ -89,7 +89,7 @@ def first_layer_images(results: Results, features: Mapping[str, Table]) -> list[
     """
     if not features[AFTER]["sigma"].size:
         return []
-    best = [] if _incomparable(results) else [results.best]
+    best = [] if incomparable(results) else [results.best]
     points = dict.fromkeys([results.points[0], *best, results.points[-1]])
     told = [
         _smoothened(point, *(_autocorrelation(features[m], point.sigma) for m in (BEFORE, AFTER)))
@@ -138,7 +138,7 @@ def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     ]
 
 
-def _incomparable(results: Results) -> bool:
+def incomparable(results: Results) -> bool:
     """Whether nothing is to be compared with the best: it is best by chance, as it was before."""
     return results.all_at_chance or not has_learned(results.best)
 
@@ -165,13 +165,13 @@ def _theory_error(name: str, means: Sequence[float | None]) -> str:
     return f"{name} by {off}{left_out}"
 
 
-def _distance(movement: float) -> str:
+def distance(movement: float) -> str:
     """How far weights moved, relative to their initial norm."""
     if movement == 0:
         return "not at all"
     if not isfinite(movement):
         return "further than numbers reach"
-    return f"by {movement:.3g} times their initial norm"
+    return f"by {float(f'{movement:.3g}'):,.12g} times their initial norm"
 
 
 def _troubles(baseline: Baseline, holdout: Holdout) -> str:
