@@ -20,6 +20,7 @@ from stages.process.door import InputError
 from stages.process.sums import SUMS, read_sums, sha256, write_sums
 from tests import models as made_up
 from tests.conftest import fail_stage, run_stage, write_data, write_params
+from tests.test_train import train
 
 
 def rows(workspace: Path, name: str) -> list[dict[str, str]]:
@@ -28,13 +29,18 @@ def rows(workspace: Path, name: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def aggregated(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
-    """Two networks of each of three sigmas; treat it as read-only."""
-    workspace = write_data(tmp_path_factory.mktemp("aggregated"), small_dataset)
-    write_params(workspace, sweep={"num_points": 3, "replicates": 2})
-    run_stage(workspace, "train")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+    """A workspace whose sweep is trained and aggregated; treat it as read-only."""
+    workspace = write_data(tmp_path_factory.mktemp("finished"), small_dataset)
+    train(workspace, sweep={"num_points": 3, "replicates": 2})
     run_stage(workspace, "aggregate")
     return workspace
+
+
+@pytest.fixture
+def aggregated(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(finished, tmp_path / "aggregated")
 
 
 def test_metrics_follow_from_the_trials(aggregated: Path) -> None:
@@ -129,16 +135,17 @@ def test_what_was_not_kept_or_is_no_image_is_missing_and_nothing_else(tmp_path: 
         "records": {"sweep": {"keep_weights": False}},
         "channels": {"model": {"network": module.path}},
     }
-    write_params(tmp_path, sweep={"num_points": 2}, variants=variants)
+    write_params(tmp_path, train={"epochs": 5}, sweep={"num_points": 2}, variants=variants)
     modules = {(module.path, "mnist"): module}
     made_up.aggregated(tmp_path, lambda _, trial: [0.5] * trial.records, modules=modules)
     whole, records, channels = snapshots_of(tmp_path)
     assert whole
     assert whole.features
-    assert whole.features.images.shape == (2, 3, 4, 3, 4)  # fewer than 16 units
+    assert whole.features.epochs.tolist() == [0, 1, 2, 4, 5]
+    assert whole.features.images.shape == (2, 5, 4, 3, 4)  # fewer than 16 units
     assert records is None
     assert channels
-    assert channels.histograms.shape == (2, 3, 2, 66)
+    assert channels.histograms.shape == (2, 6, 2, 66)
     assert channels.features is None
     assert {row["variant"] for row in rows(tmp_path, "features.csv")} == {"whole"}
 
@@ -152,10 +159,8 @@ def test_points_of_another_sweep_are_not_counted(aggregated: Path, tmp_path: Pat
 
 
 def test_overflow_becomes_valid_json_and_an_empty_cell(workspace: Path) -> None:
-    write_params(
-        workspace, sweep={"sigma_min": 1e6, "sigma_max": 1e6, "num_points": 1}, train={"lr": 1e38}
-    )
-    run_stage(workspace, "train")
+    beyond = {"sigma_min": 1e6, "sigma_max": 1e6, "num_points": 1}
+    train(workspace, sweep=beyond, train={"lr": 1e38})
     run_stage(workspace, "aggregate")
     text = (workspace / "metrics" / "summary.json").read_text()
     summary = json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
@@ -212,8 +217,7 @@ def junk_sums(path: Path) -> None:
 def models(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
     """A workspace with two networks in data/models."""
     workspace = write_data(tmp_path_factory.mktemp("models"), small_dataset)
-    write_params(workspace, sweep={"num_points": 2})
-    run_stage(workspace, "train")
+    train(workspace, sweep={"num_points": 2})
     return workspace
 
 

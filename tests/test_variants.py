@@ -24,6 +24,7 @@ from stages.analysis.metrics import read_metrics
 from stages.analysis.trainability import depth_theory
 from stages.core.trial import Trial
 from stages.figures.map import variant_map
+from stages.figures.pictures import pictures as drawn
 from stages.figures.style import house_style
 from stages.figures.variants import spread_out
 from stages.figures.variants import variants as draw_variants
@@ -58,7 +59,7 @@ def pictures(folder: Path) -> set[str]:
 
 def figures_of(folder: Path) -> dict[str, Figure]:
     with house_style():
-        return plot.figures(read_metrics(folder / "metrics"))
+        return drawn(read_metrics(folder / "metrics"))
 
 
 def words(figure: Figure) -> str:

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 NOT_KEPT = (
     "There is nothing to draw: params.yaml has sweep.keep_weights: false, so no weights were kept."
 )
+"""In place of a picture of weights."""
 
 OUTGROWN = 2.0
 """From this ratio of standard deviation to sigma on, training has made the scale its own."""

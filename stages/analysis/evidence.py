@@ -16,10 +16,8 @@ from stages.process.pace import counted
 FAR_OFF, LEVEL = 1, 0.05
 """Decades from which on a gradient counts as vanishing or exploding, and below which as equal."""
 
-
 SMOOTH, ROUGH = 0.5, 0.1
-"""Spatial autocorrelation from which on images are called smooth, and its size below which noise.
-"""
+"""Spatial autocorrelation from which on images are called smooth, and below which noise."""
 
 FEW = 4
 """Layers of which each has its number in a sentence; of more only the extremes."""
@@ -99,7 +97,8 @@ def first_layer_images(results: Results, features: Mapping[str, Table]) -> list[
     ]
     return [
         "**First layer.** Spatial autocorrelation of a unit's weights (Moran's I; 1: smooth, "
-        f"0: noise), its mean over all units before training and after: {'; '.join(told)}."
+        "0: noise), its mean over all units before training and after, ± standard error: "
+        f"{'; '.join(told)}."
     ]
 
 

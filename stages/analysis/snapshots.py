@@ -83,7 +83,7 @@ def snapshots(networks: Sequence[tuple[Record, Path]], dataset: Dataset) -> Snap
     records, folders = zip(*networks, strict=True)
     tensors = [load_file(folder / SNAPSHOTS) for folder in folders]
     stacked = {
-        name: np.stack([of_one[name] for of_one in tensors])
+        name: np.stack([of[name] for of in tensors])
         for name in ("histograms", "deviations", "answers")
     }
     digits = dataset.test_images[dataset.shown]
@@ -92,32 +92,40 @@ def snapshots(networks: Sequence[tuple[Record, Path]], dataset: Dataset) -> Snap
         **stacked,
         digits=digits.reshape(-1, *dataset.image_shape),
         labels=dataset.test_labels[dataset.shown],
-        features=_features(records[0].trial, folders, dataset.image_shape),
+        features=_features(
+            records[0].trial, folders, [of["features"] for of in tensors], dataset.image_shape
+        ),
     )
 
 
-def _features(trial: Trial, folders: Sequence[Path], image: Shape) -> Features | None:
-    """Of networks trained as `trial` was, if their first layer sees an `image`."""
+def _features(
+    trial: Trial, folders: Sequence[Path], kept: Sequence[NDArray[np.float32]], image: Shape
+) -> Features | None:
+    """Of networks trained as `trial` was, if their first layer sees an `image`.
+
+    `kept` are units (epochs, units, inputs) of each after 1, 2, 4, ... epochs.
+    """
     shape = unit_shape(trial.network, image)
     if shape is None:
         return None
-    courses = [_course(folder, trial) for folder in folders]
+    courses = [_course(*of, trial) for of in zip(folders, kept, strict=True)]
     weights = np.stack([[*course.values()] for course in courses])
     images, scales = _quantised(weights)
     epochs = np.array([*courses[0]], dtype=np.int32)
     return Features(epochs, images.reshape(*weights.shape[:3], *shape), scales)
 
 
-def _course(folder: Path, trial: Trial) -> dict[int, NDArray[np.float32]]:
+def _course(
+    folder: Path, kept: NDArray[np.float32], trial: Trial
+) -> dict[int, NDArray[np.float32]]:
     """The first units (units, inputs) of the first layer by the epochs after which they are known.
 
-    At the ends they are the weights of the network, between them what was kept of it.
+    At the ends they are those of the network, between them what was `kept`.
     """
     before, after = (
         read_first_layer(folder / file, trial.network)[:FEATURES] for file in (INITIAL, WEIGHTS)
     )
-    between = load_file(folder / SNAPSHOTS)["features"]
-    return {0: before, **{1 << k: units for k, units in enumerate(between)}, trial.records: after}
+    return {0: before, **{1 << k: units for k, units in enumerate(kept)}, trial.records: after}
 
 
 def _quantised(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
