@@ -434,7 +434,8 @@ def test_the_sweeps_of_another_page_stand_beside_these(
     names = [*VARIANTS, "explore"]
     assert opened.page.locator("#choices label").all_inner_texts() == names
     opened.page.locator("#choices label").nth(2).click()
-    opened.settle()
+    opened.page.locator("#sigma").focus()
+    opened.press("End")
     assert opened.state()["variant"] == 2
     shown = opened.read()
     assert shown["epoch"] == "after epoch 2"
