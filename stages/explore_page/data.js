@@ -147,5 +147,5 @@ function superscript(exponent) {
 
 /** @param {number|null|undefined} share */
 function percent(share) {
-  return share === null || share === undefined ? "unknown" : `${(100 * share).toFixed(2)} %`;
+  return share === null || share === undefined ? "unknown" : `${(100 * share).toFixed(2)}\u00a0%`;
 }
