@@ -281,7 +281,24 @@ def test_counts_and_images_are_those_that_were_kept(opened: Opened, folder: Path
         }"""
     )
     kept = tensors["Adam/features"]
-    assert (np.array(shades) == np.rint(kept.reshape(*kept.shape[:2], -1) / 127 * 7)).all()
+    levels = np.rint(kept / 127 * 7).astype(int)
+    assert (np.array(shades) == levels.reshape(*kept.shape[:2], -1)).all()
+    opened.go("variant=Adam&sigma=0.03&epoch=3")
+    painted, colours = opened.page.evaluate(
+        """() => {
+          const canvas = document.querySelectorAll("#units canvas")[1];
+          const { width, height } = canvas;
+          const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+          const rows = Array.from({ length: height }, (_, y) => Array.from({ length: width },
+            (_, x) => [...data.slice(4 * (y * width + x), 4 * (y * width + x) + 3)]));
+          return [rows, palette()];
+        }"""
+    )
+    rows_of, columns_of = kept.shape[-2:]
+    for unit, image in enumerate(levels[1, -1]):
+        top, left = unit // 8 * (rows_of + 1), unit % 8 * (columns_of + 1)
+        part = np.array(painted)[top : top + rows_of, left : left + columns_of]
+        assert part == pytest.approx(np.array(colours)[image + 7], abs=1)
 
 
 def test_the_slider_lies_below_the_chart_and_is_dragged_to_every_sigma(opened: Opened) -> None:
