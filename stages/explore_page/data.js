@@ -32,7 +32,7 @@
  * @property {Weights|null} weights
  * @property {Units|null} units
  * @property {Digits|null} digits
- * @property {string} missing  why these three are null
+ * @property {{weights: string, units: string, digits: string}} missing  why those are null
  */
 
 /**

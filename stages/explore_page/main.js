@@ -30,14 +30,15 @@ async function makeCharts() {
 }
 
 /**
- * The powers of ten between two ends; where there are none, both ends.
+ * The powers of ten between two ends, or where these are few what lies between, too.
  * @param {number[]} ends
  */
 function tens([low, high]) {
-  const ticks = [];
-  const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
-  for (let exponent = first; exponent <= last; exponent++) ticks.push(10 ** exponent);
-  return ticks.length > 1 ? ticks : [low, high];
+  const exponents = wholes(Math.floor(Math.log10(low)), Math.floor(Math.log10(high)));
+  const powers = exponents.map(exponent => 10 ** exponent).filter(tick => tick >= low);
+  if (powers.length > 2) return powers;
+  return exponents.flatMap(exponent => [1, 1.2, 1.5, 2, 3, 5, 7].map(by => by * 10 ** exponent))
+    .filter(tick => low <= tick && tick <= high);
 }
 
 function makeControls() {
