@@ -60,8 +60,8 @@ def _say_in_each_row_what_is_said_once(figure: Figure, rows: Rows) -> None:
     for row in rows:
         for axes, first, last in zip(row, rows[0], rows[-1], strict=True):
             for place in ("left", "center"):
-                if not axes.get_title(place):
-                    axes.set_title(first.get_title(place), loc=place, fontsize=10)
+                if (said := first.get_title(place)) and not axes.get_title(place):
+                    axes.set_title(said, loc=place, fontsize=10)
             axes.set_xlabel(axes.get_xlabel() or last.get_xlabel())
             axes.tick_params(labelbottom=True)
 
