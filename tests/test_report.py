@@ -300,14 +300,15 @@ def test_named_initialisers_are_held_against_the_best_sigma(tmp_path: Path) -> N
     )
     report = reported(sweep)
     assert "kaiming_normal, orthogonal (with the gain of tanh)" in report
-    assert "kaiming_normal ends at 97.42 ± 0.14 %, 2.03 ± 0.33 points above" in report
+    # A difference of 2 points in each; an error of one of 300 images at least.
+    assert re.search(r"kaiming_normal ends at 97.42 ± 0.14 %, 2.0\d ± 0.33 points above", report)
     assert re.search(
         r"orthogonal ends at 94.80 ± 0.49 %, [\d.]+ ± [\d.]+ points below the best σ, within noise,"
         " 1 of 5 diverged",
         report,
     )
     assert "Each replicate but the first is compared with the σ that was best on the" in report
-    assert "of none of all 4 comparisons" in report
+    assert "nowhere among 4 comparisons" in report
 
 
 def test_gradients_that_vanish_and_explode_are_told_with_their_decades(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_without_weights_there_are_no_pictures_of_them(tmp_path: Path) -> None:
         assert rows(tmp_path, name) == []
     linked = set(re.findall(r"\(\.\./plots/(.+?)\)", text))
     assert linked == pictures(tmp_path)
-    assert "orthogonal reaches" in text
+    assert "orthogonal ends at" in text
 
 
 def test_steps_shorter_than_an_epoch_are_told_as_steps(tmp_path: Path) -> None:

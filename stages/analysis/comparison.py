@@ -86,7 +86,7 @@ def judging(results: Sequence[Results]) -> list[str]:
     if not judged:
         return [TOO_FEW] if any(of.best.n > 1 for of in results) else []
     n, k = min(of.best.n for of in judged), len(judged)
-    among = f"all {k} variants, which are paired by replicate"
+    among = f"{k} variants, paired by replicate"
     return [LUCK.format("the variant and the σ that were"), beyond_noise(among, factor(n - 2, k))]
 
 
@@ -137,7 +137,10 @@ def windows(results: Sequence[Results]) -> list[str]:
         else f"{of.setting.variant} at {sigma(of.best)} alone"
         for of in by_width
     ]
-    return [f"**Window.** Decades of σ within {A_POINT} of a variant's own best: {listed(told)}."]
+    return [
+        f"**Window.** Decades of σ within {A_POINT} of a variant's own best: {listed(told)}. Noise "
+        "may move their edges."
+    ]
 
 
 def learning(results: Sequence[Results]) -> str:

@@ -212,7 +212,7 @@ def precision(results: Results) -> str:
         return (
             f"{lone} A second seed moves its accuracy by what stands after ±, at {sigma(best)} by "
             f"± {in_points(error)}: the standard deviation of {seeds.networks} networks in the "
-            "study of seeds."
+            "study of seeds. The best is chosen on the same numbers, which flatters it."
         )
     known = "was measured in another setting only" if results.seeds else "is not known"
     return (
@@ -227,18 +227,18 @@ def _judging(results: Results) -> list[str]:
     if k == 1 or results.all_at_chance:
         return []
     if n >= FEWEST:
-        among = f"all {k} comparisons, which are paired by replicate"
+        among = f"{k} comparisons, paired by replicate"
         return [LUCK.format("the σ that was"), beyond_noise(among, factor(n - 2, k))]
     if results.measured:
         pairs = k * (k - 1) // 2
         enough = factor(results.measured.networks - 1, pairs)
-        return [beyond_noise(f"all {pairs} pairs of networks, as any may hold the best", enough)]
+        return [beyond_noise(f"{pairs} pairs of networks, any of which may hold the best", enough)]
     return [TOO_FEW] if n > 1 else []
 
 
 LUCK = (
-    "Each replicate but the first is compared with {} best on the replicates before it, so that no "
-    "difference is owed to the luck of the best."
+    "Each replicate but the first is compared with {} best on the replicates before it, so that "
+    "none has a say in what it is compared with, and the best owes nothing to luck."
 )
 TOO_FEW = f"{FEWEST - 1} are too few to call a difference more than noise; 5 or more can."
 
@@ -246,8 +246,9 @@ TOO_FEW = f"{FEWEST - 1} are too few to call a difference more than noise; 5 or 
 def beyond_noise(among: str, errors: float) -> str:
     """What that means of a difference among others; so many standard errors are enough."""
     return (
-        f"Beyond noise is what noise makes of none of {among}, but in {100 * LEVEL:g} % of cases "
-        f"at most (Student's t, Holm's correction): {errors:.1f} standard errors are always enough."
+        f"Beyond noise is a difference such as noise alone makes nowhere among {among}, in "
+        f"{100 * (1 - LEVEL):g} % of cases or more (Student's t, Holm's correction): "
+        f"{errors:.1f} standard errors are always enough."
     )
 
 

@@ -36,7 +36,7 @@ def test_variants_are_judged_by_their_replicates() -> None:
     assert "Not judged, for want of replicates: v3 77.00 %." in told
     how = " ".join(judging(some))
     assert "with the variant and the σ that were best on the replicates before it" in how
-    assert "none of all 3 variants, which are paired by replicate" in how
+    assert "nowhere among 3 variants, paired by replicate" in how
 
 
 def test_lone_variants_are_told_and_not_judged() -> None:

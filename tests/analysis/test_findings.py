@@ -110,7 +110,7 @@ def test_replicates_give_standard_errors() -> None:
     how = uncertainty(results)
     assert "the mean of 3 networks" in how
     assert "with the σ that was best on the replicates before it" in how
-    assert "none of all 2 comparisons" in how
+    assert "nowhere among 2 comparisons" in how
     assert "Holm's correction): 25.5 standard errors are always enough" in how
 
 
