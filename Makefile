@@ -7,11 +7,15 @@ PAGE := .dvc/plots_page.html
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help install install-bench repro compare test bench bench-full cache-size clean-cache lock
+.PHONY: help install install-bench repro explore compare slides site test bench bench-full \
+	cache-size clean-cache lock
 
 help:
 	@echo "make repro  install into .venv, then run the whole experiment (dvc repro)"
+	@echo "make explore   the page on which one drags sigma, in the browser (made first if it is missing)"
 	@echo "make compare   what each experiment changed and what came out, and the page of their curves"
+	@echo "make slides   the pictures again, of 16:9 and with large letters, into slides/"
+	@echo "make site   make repro and the study of optimisers, then what GitHub Pages shows, into site/"
 	@echo "make test   install into .venv, then run linter, type checker and all tests"
 	@echo "make bench  install JAX too, then time our trainer beside its peers (5 minutes; bench-full: about 35)"
 	@echo "make cache-size   what the trial cache holds (clean-cache: empty it, after asking)"
@@ -20,8 +24,19 @@ help:
 repro: install $(PAGE)
 	dvc repro
 
+explore: install $(PAGE)
+	dvc repro explore
+	@python -m stages.show
+
 compare: install $(PAGE)
 	@python -m stages.compare
+
+slides: install
+	@python -m stages.slides
+
+site: repro
+	dvc repro studies/dvc.yaml:study@optimisers
+	@python -m stages.site
 
 test: install
 	ruff check .

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save
 from threadpoolctl import threadpool_limits
 
 from stages.analysis.mechanism import theory_errors
@@ -25,6 +26,7 @@ from stages.analysis.rows import (
     baseline_rows,
     bins_of,
     distribution_rows,
+    feature_rows,
     histogram_rows,
     history_rows,
     layer_rows,
@@ -33,20 +35,23 @@ from stages.analysis.rows import (
     rows_of_all,
 )
 from stages.analysis.setting import Setting, settings_to_json
+from stages.analysis.snapshots import Tensors, snapshots
 from stages.analysis.tables import METRICS, by_variant, write_csv, write_json
 from stages.analysis.theory import LayerScale, predict_scales
-from stages.core.dataset import RAW, read_dataset
+from stages.core.dataset import RAW, Dataset, read_dataset
 from stages.core.facts import FACTS, Facts
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import (
     HANDED_ON,
     PROBE_IMAGES,
     RECORD,
+    SNAPSHOTS,
     Record,
     parse_json,
     verify_result,
 )
 from stages.core.trial import Trial, sweep_trials
+from stages.process.files import write_atomically
 from stages.process.pace import following
 from stages.process.sums import VerifiedFolder
 
@@ -59,11 +64,14 @@ def main(folder: Path) -> None:
     `folder` holds params.yaml and data/models, and receives metrics/.
     """
     finished = read_finished(folder)
+    looked_into = [variant.setting for variant in finished if variant.setting.keeps_weights]
+    names = {setting.data.name for setting in looked_into}
+    datasets = {name: read_dataset(RAW / name) for name in sorted(names)}
     metrics = folder / METRICS
     metrics.mkdir(exist_ok=True)
     with threadpool_limits(1), ThreadPoolExecutor() as pool:
         predicted = {  # takes as long as all the rest
-            variant.setting.variant: pool.submit(predict, variant)
+            variant.setting.variant: pool.submit(predict, variant, datasets)
             for variant in finished
             if variant.setting.has_theory
         }
@@ -72,6 +80,7 @@ def main(folder: Path) -> None:
         write_json(metrics / "summary.json", by_variant(summaries))
         write_json(metrics / "provenance.json", provenance_rows(finished))
         write_tables(metrics, finished)
+        write_snapshots(metrics / SNAPSHOTS, finished, datasets)
         foretold = {name: prediction.result() for name, prediction in predicted.items()}
         write_theory(metrics, finished, foretold)
     for name, summary in summaries.items():
@@ -106,6 +115,7 @@ def read_finished(folder: Path) -> list[Finished]:
             Setting.of(variant, params, facts),
             records[variant],
             [folder / MODELS / variant / trial.name for trial in trials[variant]],
+            facts.data[params.data.name].image_shape,
         )
         for variant, params in sweeps.items()
     ]
@@ -152,6 +162,23 @@ def write_tables(metrics: Path, finished: Sequence[Finished]) -> None:
     write(
         "distributions.csv", distribution_rows, ("sigma", "layer", "bin_center", "before", "after")
     )
+    write(
+        "features.csv",
+        feature_rows,
+        ("sigma", "replicate", "moment", "autocorrelation", "standard_error"),
+    )
+
+
+def write_snapshots(
+    path: Path, finished: Sequence[Finished], datasets: Mapping[str, Dataset]
+) -> None:
+    """Write the snapshots of all variants whose weights are kept into one file of tensors."""
+    tensors: Tensors = {}
+    for variant in finished:
+        if (setting := variant.setting).keeps_weights:
+            of_variant = snapshots(variant.firsts, datasets[setting.data.name])
+            tensors |= of_variant.to_tensors(setting.variant)
+    write_atomically(path, save(tensors))
 
 
 def write_theory(
@@ -174,10 +201,10 @@ def write_theory(
     write_json(metrics / "theory.json", by_variant(errors))
 
 
-def predict(finished: Finished) -> list[list[LayerScale]]:
+def predict(finished: Finished, datasets: Mapping[str, Dataset]) -> list[list[LayerScale]]:
     """What theory says of each layer for each sigma, on the images that were measured."""
     setting = finished.setting
-    dataset = read_dataset(RAW / setting.data.name)
+    dataset = datasets[setting.data.name]
     images = dataset.train_images[:PROBE_IMAGES].astype(np.float64)
     return predict_scales(
         (images / 255 - dataset.mean) / dataset.std,

@@ -27,16 +27,12 @@ VEGA_LITE = "5."
 
 PICTURES = {
     "accuracy_vs_sigma": (
-        "Accuracy, with the named initialisers magnified",
-        "Test accuracy against sigma above, named initialisers beside it below",
-    ),
-    "variants": (
-        "Accuracy, by variant",
-        "Test accuracy against sigma, a line for each variant",
+        "Accuracy, with the named initialisers magnified, or by variant",
+        "Test accuracy against sigma, below it named initialisers, or a line for each variant",
     ),
     "map": (
         "Accuracy as a map",
-        "Test accuracy over sigma and the number in which variants differ",
+        "Test accuracy over sigma and epoch, or over sigma and variant",
     ),
     "weight_histograms": (
         "Weights after training",
@@ -49,6 +45,10 @@ PICTURES = {
     "before_after": (
         "Weights before and after training",
         "Distributions of each layer's weights before and after training, for some sigmas",
+    ),
+    "features": (
+        "First-layer weights as images",
+        "What units of the first layer look for before and after training, for some sigmas",
     ),
 }
 """Of the pictures in plots/, by name: a heading and what they show. Others go by their name."""

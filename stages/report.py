@@ -11,13 +11,13 @@ from pathlib import Path
 
 from stages.analysis.answer import answer
 from stages.analysis.evidence import (
+    first_layer_images,
     movement,
     named_initialisers,
     theory,
     vanishing_and_exploding,
 )
 from stages.analysis.findings import Results
-from stages.analysis.grid import find_grid
 from stages.analysis.metrics import Metrics, read_metrics
 from stages.analysis.setting import determining
 from stages.analysis.tables import METRICS, by_variant, readable, write_json
@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
         content = sweep_report(results[0], read_evidence(metrics[0], results[0]), networks)
     else:
         shown = params.model_dump(mode="json", exclude={"runtime"})
-        content = variants_report(results, networks, shown, find_grid(results) is not None)
+        content = variants_report(results, networks, shown)
     write_atomically(folder / METRICS / REPORT, content)
     answers = {of.setting.variant: answer(of.summary) for of in results}
     write_json(folder / METRICS / "answer.json", by_variant(answers))
@@ -84,6 +84,7 @@ def read_evidence(metrics: Metrics, results: Results) -> list[str]:
         *named_initialisers(results),
         *vanishing_and_exploding(results, probes),
         *movement(results.points, probes),
+        *first_layer_images(results, metrics.features()),
         *theory(metrics.theory_errors()),
     ]
 

@@ -20,12 +20,26 @@ from stages.core.published import PUBLISHED, is_complete
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.process.sums import sha256, write_sums
+from tests.forked import run_door
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-DEAR = {"pipeline", "test_train", "test_interrupts", "test_doors"}
+DEAR = {
+    *("pipeline", "test_cluster", "test_doors", "test_download", "test_interrupts", "test_setup"),
+    *("test_train", "test_train_variants"),
+}
 """Folders and files of tests that take minutes."""
 HANGS_AFTER = 300
 """Seconds that no command of the tests takes, even on a slow machine with much else to do."""
+
+PICTURES = {
+    "accuracy_vs_sigma.png",
+    "map.png",
+    "signals.png",
+    "weight_histograms.png",
+    "before_after.png",
+    "features.png",
+}
+"""What plot makes, whatever it is of."""
 
 SMALL = {
     "train": {"epochs": 2, "batch_size": 64, "lr": 0.001, "optimizer": "adam"},
@@ -197,19 +211,19 @@ def replace_in(path: Path, old: str, new: str) -> None:
 
 def fail_stage(workspace: Path, stage: str) -> str:
     """Run a stage that must end with exit code 1 and one line on stderr; that line."""
-    process = start_stage(workspace, stage)
-    _, errors = process.communicate(timeout=HANGS_AFTER)
-    assert process.returncode == 1
-    assert errors.count("\n") == 1
-    return errors
+    done = run_door(stage, cwd=workspace, environment=stage_environment(), timeout=HANGS_AFTER)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    return done.stderr
 
 
-def run_stage(workspace: Path, stage: str) -> tuple[str, str]:
+def run_stage(workspace: Path, stage: str, *arguments: str) -> tuple[str, str]:
     """Run a stage to its good end; what it printed to stdout and to stderr."""
-    process = start_stage(workspace, stage)
-    output, errors = process.communicate(timeout=HANGS_AFTER)
-    assert process.returncode == 0, errors
-    return output, errors
+    done = run_door(
+        stage, *arguments, cwd=workspace, environment=stage_environment(), timeout=HANGS_AFTER
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

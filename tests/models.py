@@ -71,6 +71,21 @@ def small_data(classes: int = 10, images: int = 300, chance: float | None = None
     return Dataset(*split(images), *split(images), image_shape=(3, 4))
 
 
+def module_of(first: tuple[int, ...] = (5, 1, 2, 2)) -> Module:
+    """A module for the images of `small_data`, by the shape of its first weight."""
+    return Module(
+        path="networks/small.py:Small",
+        source="50",
+        parameters=(("conv.weight", first), ("norm.weight", (5,)), ("out.weight", (10, 20))),
+        buffers=(("norm.running_mean", "F32", (5,)), ("norm.num_batches_tracked", "I64", ())),
+        layers=("conv.weight", "out.weight"),
+        activation="relu",
+        image_shape=(3, 4),
+        classes=10,
+        operations=1,
+    )
+
+
 def write_models(
     folder: Path,
     course: Course,

@@ -11,10 +11,16 @@ import pytest
 from safetensors.numpy import load_file
 
 from stages.aggregate import read_finished
+from stages.analysis.first_layer import AFTER, BEFORE, morans_i
+from stages.analysis.metrics import read_metrics
+from stages.analysis.snapshots import Snapshots
 from stages.core.dataset import Dataset
+from stages.core.records import INITIAL, SNAPSHOTS, WEIGHTS
 from stages.process.door import InputError
 from stages.process.sums import SUMS, read_sums, sha256, write_sums
+from tests import models as made_up
 from tests.conftest import fail_stage, run_stage, write_data, write_params
+from tests.test_train import train
 
 
 def rows(workspace: Path, name: str) -> list[dict[str, str]]:
@@ -22,12 +28,19 @@ def rows(workspace: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def aggregated(workspace: Path) -> Path:
-    write_params(workspace, sweep={"num_points": 3, "replicates": 2})
-    run_stage(workspace, "train")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+    """A workspace whose sweep is trained and aggregated; treat it as read-only."""
+    workspace = write_data(tmp_path_factory.mktemp("finished"), small_dataset)
+    train(workspace, sweep={"num_points": 3, "replicates": 2})
     run_stage(workspace, "aggregate")
     return workspace
+
+
+@pytest.fixture
+def aggregated(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(finished, tmp_path / "aggregated")
 
 
 def test_metrics_follow_from_the_trials(aggregated: Path) -> None:
@@ -74,22 +87,93 @@ def test_histograms_count_every_parameter_over_its_own_range(aggregated: Path) -
         )
 
 
-def test_points_of_another_sweep_are_not_counted(aggregated: Path) -> None:
-    write_params(aggregated, sweep={"num_points": 2})
-    run_stage(aggregated, "aggregate")
-    assert [float(row["sigma"]) for row in rows(aggregated, "accuracy.csv")] == [0.001, 1.0]
+def snapshots_of(folder: Path) -> list[Snapshots | None]:
+    return [metrics.snapshots() for metrics in read_metrics(folder / "metrics")]
+
+
+def test_snapshots_of_the_first_network_of_each_sigma_come_into_one_file(
+    aggregated: Path, small_dataset: Dataset
+) -> None:
+    [snapshots] = snapshots_of(aggregated)
+    assert snapshots
+    assert snapshots.features
+    assert snapshots.sigmas.tolist() == [0.001, 0.031622777, 1.0]
+    assert snapshots.features.epochs.tolist() == [0, 1, 2]
+    for place, sigma in enumerate(snapshots.sigmas):
+        folder = aggregated / "data" / "models" / f"sigma-{sigma:.8g}-replicate-0"
+        initial, weights, kept = (load_file(folder / n) for n in (INITIAL, WEIGHTS, SNAPSHOTS))
+        for name in ("histograms", "deviations", "answers"):
+            np.testing.assert_array_equal(getattr(snapshots, name)[place], kept[name])
+        course = [initial["fc1.weight"][:16], kept["features"][0], weights["fc1.weight"][:16]]
+        told = snapshots.features.weights[place].reshape(3, 16, 784)
+        for one, units, scale in zip(told, course, snapshots.features.scales[place], strict=True):
+            assert scale == np.abs(units).max()
+            assert np.abs(one - units).max() <= scale / 254 * 1.0001
+    assert snapshots.labels.tolist() == list(range(10))
+    for digit, label in zip(snapshots.digits, snapshots.labels, strict=True):
+        first = np.flatnonzero(small_dataset.test_labels == label)[0]
+        np.testing.assert_array_equal(digit.ravel(), small_dataset.test_images[first])
+
+
+def test_smoothness_is_measured_over_all_units_of_every_network(aggregated: Path) -> None:
+    features = rows(aggregated, "features.csv")
+    assert len(features) == 3 * 2 * 2
+    files = {BEFORE: INITIAL, AFTER: WEIGHTS}
+    for row in features:
+        network = f"sigma-{float(row['sigma']):.8g}-replicate-{row['replicate']}"
+        path = aggregated / "data" / "models" / network / files[row["moment"]]
+        of_units = morans_i(load_file(path)["fc1.weight"].reshape(128, 28, 28))
+        assert float(row["autocorrelation"]) == pytest.approx(of_units.mean(), rel=1e-5)
+        error = of_units.std(ddof=1) / np.sqrt(128)
+        assert float(row["standard_error"]) == pytest.approx(error, rel=1e-5)
+
+
+def test_what_was_not_kept_or_is_no_image_is_missing_and_nothing_else(tmp_path: Path) -> None:
+    module = made_up.module_of((5, 3, 2, 2))
+    variants = {
+        "whole": {"model": {"hidden": [4]}},
+        "records": {"sweep": {"keep_weights": False}},
+        "channels": {"model": {"network": module.path}},
+    }
+    write_params(tmp_path, sweep={"num_points": 2}, variants=variants)
+    modules = {(module.path, "mnist"): module}
+    made_up.aggregated(tmp_path, lambda _, trial: [0.5] * trial.records, modules=modules)
+    whole, records, channels = snapshots_of(tmp_path)
+    assert whole
+    assert whole.features
+    assert whole.features.images.shape == (2, 3, 4, 3, 4)  # fewer than 16 units
+    assert records is None
+    assert channels
+    assert channels.histograms.shape == (2, 3, 2, 66)
+    assert channels.features is None
+    assert {row["variant"] for row in rows(tmp_path, "features.csv")} == {"whole"}
+
+
+def test_points_of_another_sweep_are_not_counted(aggregated: Path, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    shutil.copytree(aggregated, workspace)
+    write_params(workspace, sweep={"num_points": 2})
+    run_stage(workspace, "aggregate")
+    assert [float(row["sigma"]) for row in rows(workspace, "accuracy.csv")] == [0.001, 1.0]
 
 
 def test_overflow_becomes_valid_json_and_an_empty_cell(workspace: Path) -> None:
-    write_params(
-        workspace, sweep={"sigma_min": 1e6, "sigma_max": 1e6, "num_points": 1}, train={"lr": 1e38}
-    )
-    run_stage(workspace, "train")
+    beyond = {"sigma_min": 1e6, "sigma_max": 1e6, "num_points": 1}
+    train(workspace, sweep=beyond, train={"lr": 1e38})
     run_stage(workspace, "aggregate")
     text = (workspace / "metrics" / "summary.json").read_text()
     summary = json.loads(text, parse_constant=lambda constant: pytest.fail(constant))
     assert summary["trials_diverged"] == 1
     assert rows(workspace, "history.csv")[-1]["test_loss"] == ""
+    [snapshots] = snapshots_of(workspace)
+    assert snapshots
+    assert snapshots.features
+    assert np.isfinite(snapshots.features.scales).tolist() == [[True, False, False]]
+    assert snapshots.features.images[0].any(axis=(1, 2, 3)).tolist() == [True, False, False]
+    assert [row["autocorrelation"] != "" for row in rows(workspace, "features.csv")] == [
+        True,
+        False,
+    ]
 
 
 def test_missing_models_are_one_line(workspace: Path) -> None:
@@ -132,12 +216,11 @@ def junk_sums(path: Path) -> None:
 def models(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
     """A workspace with two networks in data/models."""
     workspace = write_data(tmp_path_factory.mktemp("models"), small_dataset)
-    write_params(workspace, sweep={"num_points": 2})
-    run_stage(workspace, "train")
+    train(workspace, sweep={"num_points": 2})
     return workspace
 
 
-@pytest.mark.parametrize("name", ["trial.json", "initial.safetensors", "weights.safetensors"])
+@pytest.mark.parametrize("name", ["trial.json", INITIAL, WEIGHTS, SNAPSHOTS])
 @pytest.mark.parametrize(
     "damage", [cut, junk, Path.unlink, folder, junk_with_sums, no_sums, junk_sums]
 )
@@ -155,7 +238,7 @@ def test_what_is_not_as_train_wrote_it_is_refused_in_one_line(
 
 
 def test_altered_weights_end_aggregate_in_one_line(models: Path) -> None:
-    write_params(models, sweep={"num_points": 2}, train={"epochs": 3})
+    write_params(models, sweep={"num_points": 2}, train={"lr": 0.1})
     assert "trial.json is of another trial; `dvc repro` mends it" in fail_stage(models, "aggregate")
     write_params(models, sweep={"num_points": 2})
     weights = models / "data" / "models" / "sigma-1-replicate-0" / "weights.safetensors"

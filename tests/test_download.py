@@ -25,6 +25,7 @@ from stages.core.published import PUBLISHED, Wheel, is_complete, verify
 from stages.core.sources import SourceError, unpack_wheel
 from stages.process.sums import SUMS
 from tests.conftest import HANGS_AFTER, REPOSITORY, fail_stage, write_idx, write_params, write_raw
+from tests.forked import run_door
 
 MNIST = PUBLISHED["mnist"]
 FILES, WHEEL = MNIST.files, cast(Wheel, MNIST.wheel)
@@ -44,11 +45,10 @@ def environment(**variables: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(REPOSITORY), **variables}
 
 
-def start_download(cwd: Path, *study: str, **variables: str) -> subprocess.Popen[str]:
-    if not (cwd / "params.yaml").exists():
-        write_params(cwd)
+def start_download(cwd: Path, **variables: str) -> subprocess.Popen[str]:
+    write_params(cwd)
     return subprocess.Popen(
-        [sys.executable, "-m", "stages.download", *study],
+        [sys.executable, "-m", "stages.download"],
         cwd=cwd,
         env=environment(**variables),
         stdout=subprocess.PIPE,
@@ -57,10 +57,12 @@ def start_download(cwd: Path, *study: str, **variables: str) -> subprocess.Popen
     )
 
 
-def download(cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    process = start_download(cwd, **variables)
-    stdout, stderr = process.communicate(timeout=HANGS_AFTER)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+def download(cwd: Path, *study: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    if not (cwd / "params.yaml").exists():
+        write_params(cwd)
+    return run_door(
+        "download", *study, cwd=cwd, environment=environment(**variables), timeout=HANGS_AFTER
+    )
 
 
 def error_lines(run: subprocess.CompletedProcess[str]) -> list[str]:
@@ -622,7 +624,6 @@ def test_a_study_brings_its_data_into_the_data_of_the_checkout(
     (tmp_path / "study").mkdir()
     write_params(tmp_path / "study", data={"name": "folder", "path": "source"})
     write_raw(tmp_path / "source", own)
-    with start_download(tmp_path, "study") as run:
-        assert run.wait(HANGS_AFTER) == 0
+    assert download(tmp_path, "study").returncode == 0
     assert read_dataset(tmp_path / OWN).digest == own.digest
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["params.yaml"]

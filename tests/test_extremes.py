@@ -11,8 +11,8 @@ import pytest
 from stages import aggregate, report, train
 from stages.analysis.metrics import read_metrics
 from stages.analysis.tables import METRICS
+from stages.figures.pictures import pictures
 from stages.figures.style import house_style
-from stages.plot import figures
 from tests.conftest import open_doors, write_params
 from tests.readable import assert_readable
 
@@ -71,7 +71,7 @@ def extreme(request: pytest.FixtureRequest, workspace: Path) -> Iterator[str]:
 
 
 def test_all_figures_are_drawn_and_the_report_is_true(extreme: str) -> None:
-    for figure in figures(read_metrics(METRICS)).values():
+    for figure in pictures(read_metrics(METRICS)).values():
         assert_readable(figure)
     assert_sensible(Path("metrics/report.md").read_text(encoding="utf-8"), extreme)
 

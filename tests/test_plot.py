@@ -21,7 +21,9 @@ import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from safetensors.numpy import save
 
+from stages import page, plot
 from stages.analysis.accuracy import accuracy_points
 from stages.analysis.captions import accuracy, weights
 from stages.analysis.histograms import Histogram
@@ -31,7 +33,8 @@ from stages.core.starts import SCHEMES
 from stages.core.trial import Trial
 from stages.figures import accuracy_vs_sigma, weight_histograms
 from stages.figures.style import LOOK_OF_SCHEME, house_style
-from tests.conftest import REPOSITORY, fail_stage, run_stage, write_params
+from stages.process.door import InputError
+from tests.conftest import PICTURES, REPOSITORY, fail_stage, run_stage, write_params
 from tests.models import MNIST, aggregated, baseline, record, results_of, setting_of
 
 TEMPLATES = REPOSITORY / ".dvc" / "plots"
@@ -41,7 +44,6 @@ PLOTS = {
     "weight_distributions": ("metrics/histograms.csv", "bin_center", "count"),
 }
 SIGMAS = [1e-4, 1e-2, 1.0]
-PNGS = ["accuracy_vs_sigma.png", "weight_histograms.png", "signals.png", "before_after.png"]
 
 Accuracy = Callable[[float, int], float]
 
@@ -106,10 +108,14 @@ def weights_of_sweep(histograms: Sequence[Histogram]) -> list[str]:
 
 
 def plotted(folder: Path) -> list[bytes]:
-    """Plot; the bytes of the two PNG files."""
-    _, errors = run_stage(folder, "plot")
-    assert errors == ""
-    return [(folder / "plots" / name).read_bytes() for name in PNGS]
+    """Plot; the bytes of the PNG files."""
+    plot.main(folder)
+    return drawn_in(folder)
+
+
+def drawn_in(folder: Path) -> list[bytes]:
+    assert {path.name for path in (folder / "plots").iterdir()} == PICTURES
+    return [(folder / "plots" / name).read_bytes() for name in sorted(PICTURES)]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,7 @@ def test_all_pictures_show_something(
     tmp_path: Path, sigmas: list[float], accuracy: Accuracy, replicates: int
 ) -> None:
     plotted(write_metrics(tmp_path, sigmas, accuracy, replicates))
-    for name in PNGS:
+    for name in PICTURES:
         pixels = imread(tmp_path / "plots" / name)[..., :3]
         assert pixels.shape[1] == 1440
         assert pixels.shape[0] >= 700
@@ -135,7 +141,8 @@ def test_all_pictures_show_something(
 
 def test_same_numbers_make_the_same_bytes_and_other_numbers_others(tmp_path: Path) -> None:
     first = plotted(write_metrics(tmp_path, SIGMAS))
-    assert plotted(tmp_path) == first
+    assert run_stage(tmp_path, "plot")[1] == ""  # a process of its own, with another order of sets
+    assert drawn_in(tmp_path) == first
     for ours, theirs in zip(plotted(write_metrics(tmp_path, SIGMAS[:2])), first, strict=True):
         assert ours != theirs
 
@@ -157,12 +164,21 @@ def test_a_bad_metrics_file_is_one_line_and_no_picture(
     assert not (tmp_path / "plots").exists()
 
 
-def test_pictures_of_an_earlier_run_vanish(tmp_path: Path) -> None:
-    write_metrics(tmp_path, SIGMAS)
-    (tmp_path / "plots").mkdir()
-    (tmp_path / "plots" / "variants.png").write_bytes(b"of another run")
-    plotted(tmp_path)
-    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == sorted(PNGS)
+@pytest.mark.parametrize("content", [None, b"", b"sigma\n0.1\n", save({})])
+def test_bad_snapshots_are_one_line(tmp_path: Path, content: bytes | None) -> None:
+    path = write_metrics(tmp_path, SIGMAS) / "metrics" / "snapshots.safetensors"
+    path.unlink() if content is None else path.write_bytes(content)
+    [metrics] = read_metrics(tmp_path / "metrics")
+    with pytest.raises(InputError, match=r"snapshots\.safetensors: .*`dvc repro") as refusal:
+        metrics.snapshots()
+    assert "\n" not in str(refusal.value)
+
+
+def test_dvc_and_the_page_know_the_pictures_of_the_stage() -> None:
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    declared = {path: of for plot in stages["plot"]["plots"] for path, of in plot.items()}
+    assert declared == {f"plots/{name}": {"cache": False} for name in PICTURES}
+    assert {f"{name}.png" for name in page.PICTURES} == PICTURES
 
 
 def test_points_survive_the_way_through_accuracy_csv(tmp_path: Path) -> None:

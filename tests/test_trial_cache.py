@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +15,9 @@ from stages.core.cache import key_lock
 from stages.core.dataset import Dataset
 from stages.core.pruning import entries as held_in
 from stages.core.pruning import trials_of_all_revisions
-from tests.conftest import run_stage, stage_environment, write_data, write_params
+from tests.conftest import HANGS_AFTER, stage_environment, write_data, write_params
+from tests.forked import run_door
+from tests.test_train import train
 
 DAY = 24 * 60 * 60
 
@@ -37,7 +38,7 @@ SCRATCH = (
 COME_AND_GO = """
 import shutil, sys
 from pathlib import Path
-for _ in range(200):
+for _ in range(60):
     for key in range(20):
         folder = Path(sys.argv[1], "ab", str(key), "1")
         folder.mkdir(parents=True)
@@ -59,8 +60,7 @@ UNREADABLE = [
 def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
     """A git repository with three trials in its cache; treat it as read-only."""
     workspace = write_data(tmp_path_factory.mktemp("finished"), small_dataset)
-    write_params(workspace)
-    run_stage(workspace, "train")
+    train(workspace)
     git(workspace, "init", "-q")
     return workspace
 
@@ -76,16 +76,22 @@ def git(workspace: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=workspace, check=True, capture_output=True)
 
 
-def trial_cache(workspace: Path, *arguments: str, answer: str = "") -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "stages.trial_cache", *arguments],
+def run(workspace: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    return run_door(
+        "trial_cache",
+        *arguments,
         cwd=workspace,
-        env=stage_environment(),
-        input=answer,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+        environment=stage_environment(),
+        typed=answer,
+        timeout=HANGS_AFTER,
+    )
+
+
+def trial_cache(workspace: Path, *arguments: str, answer: str = "") -> str:
+    """Run the door to its good end; what it printed."""
+    done = run(workspace, *arguments, answer=answer)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def entries(workspace: Path) -> list[Path]:
@@ -108,18 +114,15 @@ def test_clear_says_what_it_frees_and_asks(trained: Path, answer: str, left: int
 def test_prune_by_age_goes_by_the_last_use(trained: Path) -> None:
     for entry in entries(trained):
         os.utime(entry, (0, time.time() - 40 * DAY))
-    write_params(trained, sweep={"num_points": 1})
-    run_stage(trained, "train")
+    train(trained, sweep={"num_points": 1})
     assert "removed 2 trials" in trial_cache(trained, "prune", "--older-than", "30", "--yes")
-    write_params(trained)
-    assert "3 trials: 1 reused, 2 to train" in run_stage(trained, "train")[0]
+    assert "3 trials: 1 reused, 2 to train" in train(trained)[0]
 
 
 def test_prune_of_the_unused_keeps_what_the_workspace_or_a_commit_asks_for(trained: Path) -> None:
     git(trained, "add", "params.yaml")
     git(trained, "commit", "-qm", "three sigmas")
-    write_params(trained, sweep={"sigma_min": 0.002})
-    run_stage(trained, "train")
+    train(trained, sweep={"sigma_min": 0.002})
     assert "nothing to remove" in trial_cache(trained, "prune", "--unused", "--yes")
     write_params(trained, sweep={"sigma_min": 0.003})
     assert "removed 2 trials" in trial_cache(trained, "prune", "--unused", "--yes")
@@ -238,14 +241,7 @@ def test_entries_that_a_run_removes_meanwhile_do_no_harm(tmp_path: Path) -> None
 
 def test_prune_needs_to_know_what_experiments_use(workspace: Path) -> None:
     (workspace / "data" / "cache" / "ab" / "abc" / "2").mkdir(parents=True)
-    failed = subprocess.run(
-        [sys.executable, "-m", "stages.trial_cache", "prune", "--unused"],
-        cwd=workspace,
-        env=stage_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    failed = run(workspace, "prune", "--unused")
     assert failed.returncode == 1
     assert "what experiments use is unknown" in failed.stderr.splitlines()[-1]
     assert "Traceback" not in failed.stderr
@@ -275,10 +271,16 @@ def test_prune_skips_revisions_that_no_run_would_accept(trained: Path) -> None:
     assert "nothing to remove" in trial_cache(trained, "prune", "--unused", "--yes")
 
 
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository without a commit."""
+    folder = tmp_path_factory.mktemp("repository")
+    git(folder, "init", "-q")
+    return folder
+
+
 @given(st.binary(max_size=99) | st.text(max_size=99).map(str.encode) | st.sampled_from(UNREADABLE))
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
-def test_prune_survives_any_parameters_in_the_workspace(content: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        git(Path(folder), "init", "-q")
-        Path(folder, "params.yaml").write_bytes(content)
-        assert trials_of_all_revisions(Path(folder)) == set()
+def test_prune_survives_any_parameters_in_the_workspace(repository: Path, content: bytes) -> None:
+    (repository / "params.yaml").write_bytes(content)
+    assert trials_of_all_revisions(repository) == set()

@@ -22,14 +22,14 @@ from stages.analysis.findings import findings
 from stages.analysis.grid import find_grid
 from stages.analysis.metrics import read_metrics
 from stages.analysis.trainability import depth_theory
-from stages.core.networks import Module
 from stages.core.trial import Trial
 from stages.figures.map import variant_map
+from stages.figures.pictures import pictures as drawn
 from stages.figures.style import house_style
 from stages.figures.variants import spread_out
 from stages.figures.variants import variants as draw_variants
-from tests.conftest import stage_environment, write_params
-from tests.models import aggregated, record, results_of, setting_of, small_data
+from tests.conftest import PICTURES, stage_environment, write_params
+from tests.models import aggregated, module_of, record, results_of, setting_of, small_data
 from tests.readable import assert_readable
 
 OPTIMISERS: dict[str, Any] = {
@@ -57,6 +57,15 @@ def pictures(folder: Path) -> set[str]:
     return {path.name for path in (folder / "plots").iterdir()}
 
 
+def figures_of(folder: Path) -> dict[str, Figure]:
+    with house_style():
+        return drawn(read_metrics(folder / "metrics"))
+
+
+def words(figure: Figure) -> str:
+    return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
 def rows(folder: Path, name: str) -> list[dict[str, str]]:
     with (folder / "metrics" / name).open(newline="") as file:
         return list(csv.DictReader(file))
@@ -71,7 +80,7 @@ def optimisers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_table_names_the_variant_first(optimisers: Path) -> None:
     tables = {path.name for path in (optimisers / "metrics").glob("*.csv")}
-    assert len(tables) == 8
+    assert len(tables) == 9
     for name in tables - {"baselines.csv"}:
         found = rows(optimisers, name)
         assert next(iter(found[0])) == "variant"
@@ -83,11 +92,14 @@ def test_every_table_names_the_variant_first(optimisers: Path) -> None:
 
 def test_variants_are_compared_in_one_picture_and_one_report(optimisers: Path) -> None:
     text = told(optimisers)
-    assert pictures(optimisers) == {"variants.png"}
+    assert pictures(optimisers) == PICTURES
     assert "9 networks (12-4-3-10, ReLU) were trained on MNIST, in 3 variants that" in text
     assert "differ in `train.lr` and `train.optimizer`." in text
     assert re.search(r"\| sgd \| 0.01 \| SGD \| 0.0316 \| 91\.\d\d% \|", text)
     assert "adam reaches 95.00 % at σ = 0.001, the highest of all." in text
+    drawn = figures_of(optimisers)
+    looked_into = {n for n, figure in drawn.items() if ": adam " in f"{words(figure)} "}
+    assert looked_into == {"signals", "weight_histograms", "before_after", "features"}
     answers = json.loads((optimisers / "metrics" / "answer.json").read_text())
     assert {name: answer["at_chance"] for name, answer in answers.items()} == {
         "adam": 0,
@@ -102,7 +114,7 @@ def test_the_doors_take_the_folder_of_a_study(optimisers: Path, tmp_path: Path) 
     for stage in ("aggregate", "plot", "report"):
         door = [sys.executable, "-m", f"stages.{stage}", "study"]
         subprocess.run(door, check=True, cwd=tmp_path, env=stage_environment())
-    assert pictures(tmp_path / "study") == {"variants.png"}
+    assert pictures(tmp_path / "study") == PICTURES
 
 
 def test_variants_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> None:
@@ -130,21 +142,11 @@ def test_chance_and_wording_are_those_of_the_data(tmp_path: Path) -> None:
 
 
 def test_a_module_has_names_of_layers_and_no_theory(tmp_path: Path) -> None:
-    module = Module(
-        path="networks/small.py:Small",
-        source="50",
-        parameters=(("conv.weight", (5, 1, 2, 2)), ("norm.weight", (5,)), ("out.weight", (10, 20))),
-        buffers=(("norm.running_mean", "F32", (5,)), ("norm.num_batches_tracked", "I64", ())),
-        layers=("conv.weight", "out.weight"),
-        activation="relu",
-        image_shape=(3, 4),
-        classes=10,
-        operations=1,
-    )
+    module = module_of((5, 3, 2, 2))  # its first layer sees no image
     write_params(tmp_path, model={"network": module.path}, sweep={"biases": "zero"})
     aggregated(tmp_path, narrow, modules={(module.path, "mnist"): module})
     text = told(tmp_path)
-    assert len(pictures(tmp_path)) == 4
+    assert pictures(tmp_path) == PICTURES
     assert rows(tmp_path, "theory.csv") == []
     assert "(Small of networks/small.py)" in text
     assert "weights from N(0, σ²), biases 0, gains of normalisation 1" in text
@@ -152,21 +154,24 @@ def test_a_module_has_names_of_layers_and_no_theory(tmp_path: Path) -> None:
     assert "theory" not in text
     setting = read_metrics(tmp_path / "metrics")[0].setting
     fans = [(layer.name, layer.fan_in, layer.fan_out) for layer in setting.layers]
-    assert fans == [("conv", 4, 20), ("out", 20, 10)]
-    with house_style():
-        signals = plot.figures(read_metrics(tmp_path / "metrics"))["signals"]
-        assert {"conv", "out"} <= {t.get_text() for t in signals.legends[0].get_texts()}
+    assert fans == [("conv", 12, 20), ("out", 20, 10)]
+    drawn = figures_of(tmp_path)
+    assert {"conv", "out"} <= {t.get_text() for t in drawn["signals"].legends[0].get_texts()}
+    assert "first layer of Small" in words(drawn["features"])
 
 
-def test_without_weights_there_are_no_pictures_of_them(tmp_path: Path) -> None:
+def test_without_weights_pictures_of_them_say_why_and_the_report_has_none(tmp_path: Path) -> None:
     asked = {"keep_weights": False, "initializers": ["orthogonal"]}
     write_params(tmp_path, model=TINY, sweep=asked)
     text = told(aggregated(tmp_path, narrow))
-    assert pictures(tmp_path) == {"accuracy_vs_sigma.png", "signals.png"}
+    assert pictures(tmp_path) == PICTURES
+    drawn = figures_of(tmp_path)
+    of_weights = {name for name, figure in drawn.items() if "keep_weights: false" in words(figure)}
+    assert of_weights == {"weight_histograms", "before_after", "features"}
     for name in ("histograms.csv", "layers.csv", "distributions.csv", "theory.csv"):
         assert rows(tmp_path, name) == []
-    linked = set(re.findall(r"\(\.\./plots/(.+?)\)", text))
-    assert linked == pictures(tmp_path)
+    linked = set(re.findall(r"\(\.\./plots/(.+?)\.png\)", text))
+    assert linked == set(drawn) - of_weights
     assert "orthogonal ends at" in text
 
 
@@ -227,7 +232,7 @@ def test_depths_and_activations_make_a_map_with_theory(tmp_path: Path) -> None:
     asked = {"sigmas": EVEN, "scale": "fan_in", "keep_weights": False, "initializers": []}
     write_params(tmp_path, sweep=asked, variants=DEPTHS)
     text = told(aggregated(tmp_path, narrow))
-    assert pictures(tmp_path) == {"variants.png", "map.png"}
+    assert pictures(tmp_path) == PICTURES
     assert "../plots/map.png" in text
     results = [metrics.results() for metrics in read_metrics(tmp_path / "metrics")]
     grid = find_grid(results)
@@ -244,7 +249,6 @@ def test_depths_and_activations_make_a_map_with_theory(tmp_path: Path) -> None:
     assert relu.depth(1.0) == pytest.approx(6 / math.log(2))
     with house_style():
         figure = variant_map(results)
-        assert figure is not None
         assert_readable(figure)
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"6 ξ", "χ₁ = 1"}
 
@@ -258,7 +262,9 @@ def test_depths_and_activations_make_a_map_with_theory(tmp_path: Path) -> None:
     ],
     ids=["learning rates", "optimisers", "words"],
 )
-def test_only_numbers_make_a_map(variants: dict[str, Any], parameter: str | None) -> None:
+def test_a_map_is_by_the_number_in_which_variants_differ_or_else_by_their_names(
+    variants: dict[str, Any], parameter: str | None
+) -> None:
     results = [
         results_of([record(sigma, [0.9]) for sigma in (0.01, 0.1)], name, **overrides)
         for name, overrides in variants.items()
@@ -267,9 +273,11 @@ def test_only_numbers_make_a_map(variants: dict[str, Any], parameter: str | None
     assert (grid.parameter if grid else None) == parameter
     with house_style():
         figure = variant_map(results)
-        assert (figure is None) == (parameter is None)
-        if figure:
-            assert_readable(figure)
+        assert_readable(figure)
+    axes = figure.axes[0]
+    assert axes.get_ylabel().startswith("learning rate" if parameter else "variant")
+    beside = [label.get_text() for label in axes.get_yticklabels()]
+    assert beside == (["0.001", "0.01", "0.1"] if parameter else list(variants)[::-1])
 
 
 EXTREMES: dict[str, tuple[int, list[float], float, bool]] = {
@@ -300,8 +308,7 @@ def test_extremes_of_variants_are_readable(name: str, by: str) -> None:
         figure = draw_variants(results)
         assert_readable(figure)
         assert_names_do_not_touch(figure)
-        if chart := variant_map(results):
-            assert_readable(chart)
+        assert_readable(variant_map(results))
     text = " ".join(comparisons(results))
     assert not re.search(r"\bnan\b|\binf\b|\b1 others\b|0\.00 points", text)
     assert ("no network learned" in text.lower()) == (accuracy < 0.2)

@@ -1,22 +1,28 @@
 """What each figure and panel shows, in sentences made from its numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.analysis.accuracy import sigma_labels
+from stages.analysis.accuracy import WINDOW_DISTANCE, learning_bar, sigma_labels
 from stages.analysis.comparison import best_variants
-from stages.analysis.findings import Results, nothing_learned
+from stages.analysis.evidence import first_layer_images
+from stages.analysis.findings import A_POINT, Results, nothing_learned
 from stages.analysis.grid import Grid
 from stages.analysis.histograms import Histogram
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
 from stages.analysis.trainability import foretold, theories
-from stages.analysis.wording import data, in_points, length, optimiser, sigma, units
+from stages.analysis.wording import data, in_points, length, network, optimiser, sigma, units
 
 Array = NDArray[np.float64]
+
+NOT_KEPT = (
+    "There is nothing to draw: params.yaml has sweep.keep_weights: false, so no weights were kept."
+)
+"""In place of a picture of weights."""
 
 OUTGROWN = 2.0
 """From this ratio of standard deviation to sigma on, training has made the scale its own."""
@@ -58,6 +64,52 @@ def _of_seeds(results: Results) -> list[str]:
 def variants_caption(results: Sequence[Results]) -> list[str]:
     """Which variant is highest, and how far to trust that."""
     return [sentence.removeprefix("**Best.** ") for sentence in best_variants(results)]
+
+
+def milestones(results: Results) -> dict[str, float]:
+    """Accuracies that tell how early a sigma learns; none where nothing was learned."""
+    if results.all_at_chance:
+        return {}
+    best = results.best.test_accuracy
+    return {
+        "half way from chance to the best": learning_bar(best, results.setting.holdout),
+        f"within {A_POINT} of the best": best - WINDOW_DISTANCE,
+    }
+
+
+def first_epochs(results: Results, bar: float) -> dict[float, int]:
+    """After how many epochs the accuracy of a sigma first is `bar`, where it ever is."""
+    return {
+        sigma: min(reached)
+        for sigma, course in results.courses.items()
+        if (reached := [n for n, accuracy in enumerate(course, 1) if accuracy >= bar])
+    }
+
+
+def how_early(results: Results) -> list[str]:
+    """When and at how many sigmas networks learn."""
+    sigmas, told = np.array([*results.courses]), []
+    for milestone, bar in milestones(results).items():
+        if epochs := first_epochs(results, bar):
+            where = _where(np.isin(sigmas, [*epochs]), sigmas)
+            ends = dict.fromkeys((min(epochs.values()), max(epochs.values())))
+            when = " to ".join(map(results.setting.moment, ends))
+            told.append(f"{where} accuracy gets {milestone} ({100 * bar:.1f} %), after {when}.")
+    return told or [nothing_learned(results.points)]
+
+
+def no_image(setting: Setting) -> str:
+    """Why there are no images of the first layer."""
+    return (
+        f"There is nothing to draw: the first layer of {network(setting)} sees no image, that is, "
+        "neither all pixels nor the one channel; that of another model.network may."
+    )
+
+
+def first_layer(results: Results, features: Mapping[str, Table]) -> list[str]:
+    """How smooth the weights of the first layer are, from features.csv."""
+    told = first_layer_images(results, features)
+    return [sentence.removeprefix("**First layer.** ") for sentence in told]
 
 
 def map_caption(grid: Grid) -> list[str]:

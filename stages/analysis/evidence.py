@@ -6,14 +6,17 @@ from math import inf, isfinite, isnan, log10
 from stages.analysis.accuracy import Point, has_learned, learned, learned_well
 from stages.analysis.baselines import Baseline
 from stages.analysis.findings import Results, beside_best, reached
+from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.holdout import Holdout
-from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import percent, sigma
+from stages.analysis.tables import Table, layer_curve, standard_error
+from stages.analysis.wording import percent, rounded, sigma
 from stages.process.pace import counted
 
 FAR_OFF, LEVEL = 1, 0.05
 """Decades from which on a gradient counts as vanishing or exploding, and below which as equal."""
 
+SMOOTH, ROUGH = 0.5, 0.1
+"""Spatial autocorrelation from which on images are called smooth, and below which noise."""
 
 FEW = 4
 """Layers of which each has its number in a sentence; of more only the extremes."""
@@ -24,7 +27,7 @@ def named_initialisers(results: Results) -> list[str]:
     holdout = results.setting.holdout
     if not results.named:
         return []
-    comparable = not _incomparable(results)
+    comparable = not incomparable(results)
     told = [
         f"{named.initializer} ends at {reached(results, named)}"
         + beside_best(results, named) * comparable
@@ -40,7 +43,7 @@ def vanishing_and_exploding(results: Results, probes: Table) -> list[str]:
     points, best = results.points, results.best
     gradient = layer_curve(probes, "gradient_norm", layer=1, epoch=0)
     norm = dict(zip(gradient.sigma, gradient.mean, strict=True))
-    if _incomparable(results):
+    if incomparable(results):
         starts = [
             f"{_starts(norm[end.sigma])} at {sigma(end)}"
             for end in dict.fromkeys((points[0], points[-1]))
@@ -61,8 +64,50 @@ def movement(points: Sequence[Point], probes: Table) -> list[str]:
     moved = layer_curve(probes, "movement", layer=1, epoch=probes["epoch"].max())
     of_sigma = dict(zip(moved.sigma, moved.mean, strict=True))
     ends = [points[0], points[-1]] if len(points) > 1 else [points[0]]
-    told = [f"{_distance(of_sigma[end.sigma])} at {sigma(end)}" for end in ends]
+    told = [f"{distance(of_sigma[end.sigma])} at {sigma(end)}" for end in ends]
     return [f"**Movement.** Training moved the first layer's weights {' and '.join(told)}."]
+
+
+def first_layer_images(results: Results, features: Mapping[str, Table]) -> list[str]:
+    """How smooth the weights of first-layer units are as images, before and after training.
+
+    At the ends of the sweep and at its best; nothing where features.csv has no rows.
+    """
+    if not features[AFTER]["sigma"].size:
+        return []
+    best = [] if incomparable(results) else [results.best]
+    points = dict.fromkeys([results.points[0], *best, results.points[-1]])
+    told = [
+        _smoothened(point, *(_autocorrelation(features[m], point.sigma) for m in (BEFORE, AFTER)))
+        for point in points
+    ]
+    return [
+        "**First layer.** Spatial autocorrelation of a unit's weights (Moran's I; 1: smooth, "
+        "0: noise), its mean over all units before training and after, ± standard error: "
+        f"{'; '.join(told)}."
+    ]
+
+
+def _autocorrelation(features: Table, of_sigma: float) -> tuple[float, float]:
+    """Its mean, and the error of that: over replicates, or over the units of a lone network."""
+    mine = features["sigma"] == of_sigma
+    values, errors = (features[name][mine] for name in ("autocorrelation", "standard_error"))
+    error = standard_error(values) if len(values) > 1 else errors[0]
+    return float(values.mean()), float(error)
+
+
+def _smoothened(point: Point, before: tuple[float, float], after: tuple[float, float]) -> str:
+    """Both means with the error of the latter, and what they mean."""
+    if isnan(before[0]) or isnan(after[0]):
+        return f"unknown at {sigma(point)}, where weights overflowed"
+    judged = ""
+    if abs(after[0]) < ROUGH:
+        judged = ", noise remains"
+    elif before[0] < SMOOTH <= after[0]:
+        judged = ", strokes grow"
+    error = f" ± {after[1]:.3f}" * isfinite(after[1])
+    means = " and ".join(rounded(mean, 3) for mean, _ in (before, after))
+    return f"{means}{error} at {sigma(point)}{judged}"
 
 
 def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
@@ -79,7 +124,7 @@ def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     ]
 
 
-def _incomparable(results: Results) -> bool:
+def incomparable(results: Results) -> bool:
     """Whether nothing is to be compared with the best: it is best by chance, as it was before."""
     return results.all_at_chance or not has_learned(results.best)
 
@@ -106,13 +151,13 @@ def _theory_error(name: str, means: Sequence[float | None]) -> str:
     return f"{name} by {off}{left_out}"
 
 
-def _distance(movement: float) -> str:
+def distance(movement: float) -> str:
     """How far weights moved, relative to their initial norm."""
     if movement == 0:
         return "not at all"
     if not isfinite(movement):
         return "further than numbers reach"
-    return f"by {movement:.3g} times their initial norm"
+    return f"by {float(f'{movement:.3g}'):,.12g} times their initial norm"
 
 
 def _troubles(baseline: Baseline, holdout: Holdout) -> str:

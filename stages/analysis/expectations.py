@@ -26,9 +26,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import lstsq
-from scipy.optimize import least_squares
-from scipy.special import ndtr
 
 from stages.core.activations import ACTIVATIONS, Activation
 
@@ -79,6 +76,8 @@ def expansion(name: str) -> Expansion:
         fit, misfit = _fit(activation, np.array([width]))
         if np.abs(misfit).max() < _EXACT:
             return fit
+    from scipy.optimize import least_squares  # a quarter of a second, which few networks need
+
     best = least_squares(
         lambda logs: _fit(activation, np.exp(logs))[1],
         np.log(np.geomspace(0.4, 4, TERMS)),
@@ -132,6 +131,8 @@ def _fit(activation: Activation, widths: Array) -> tuple[Expansion, Array]:
 
 def _least_squares(basis: Array, target: Array) -> tuple[Array, Array]:
     """Coefficients of the columns of `basis` nearest to `target`, and what is missing there."""
+    from scipy.linalg import lstsq  # plot draws most pictures without it, and without what follows
+
     coefficients: Array = lstsq(basis, target)[0].round(12)  # beyond is rounding error
     missing: Array = basis @ coefficients - target
     return coefficients, missing
@@ -139,6 +140,8 @@ def _least_squares(basis: Array, target: Array) -> tuple[Array, Array]:
 
 def _step(x: Array, widths: Array) -> Array:
     """Φ(x / s) - 1/2 (n, T)."""
+    from scipy.special import ndtr
+
     with np.errstate(divide="ignore", invalid="ignore"):
         step: Array = ndtr(x[:, None] / widths) - 0.5
     return step

@@ -41,7 +41,7 @@ class Panel:
 class Grid:
     """All variants, in panels."""
 
-    parameter: str  # the number in which rows differ, as section.name
+    parameter: str  # the number in which rows differ, as section.name; VARIANT: they are counted
     panels: Sequence[Panel]
 
     @property
@@ -55,12 +55,22 @@ class Grid:
         return [number for panel in self.panels for number in panel.numbers]
 
     @property
+    def labels(self) -> dict[float, str]:
+        """What stands beside rows, by their numbers, rising."""
+        if self.parameter == VARIANT:
+            return {n: of.setting.variant for n, of in zip(self.numbers, self.rows, strict=True)}
+        return {number: f"{number:g}" for number in sorted(set(self.numbers))}
+
+    @property
     def of_variance(self) -> bool:
         """Whether x is σ² times 1 / fan-in, in even steps, and not the logarithm of σ."""
         return all(row.setting.fan_in_scale and _even(row) for row in self.rows)
 
 
+VARIANT = "variant"
+
 _SPOKEN = {
+    VARIANT: "variant",
     "model.depth": "hidden layers",
     "train.lr": "learning rate",
     "sweep.biases": "σ of biases",
@@ -91,6 +101,12 @@ def find_grid(results: Sequence[Results]) -> Grid | None:
         and (grid := _grid(parameter, results, values))
     ]
     return min(grids, key=lambda grid: len(grid.panels), default=None)
+
+
+def any_grid(results: Sequence[Results]) -> Grid:
+    """The map that these variants make, or else a row for each, the first on top."""
+    listed = Panel("", [float(place) for place in range(len(results))], results[::-1])
+    return find_grid(results) or Grid(VARIANT, [listed])
 
 
 def _grid(

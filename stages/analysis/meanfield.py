@@ -31,7 +31,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from stages.analysis.expectations import expectations
 
@@ -129,4 +128,6 @@ def _slope(activation: str, c: float, q: float, sigma_w2: float) -> float:
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
     """Where the function changes its sign."""
+    from scipy.optimize import brentq  # plot draws most pictures without it
+
     return float(brentq(function, low, high, xtol=_TOLERANCE, rtol=_TOLERANCE))

@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from stages.analysis.accuracy import Point, sigma_labels
 from stages.analysis.baselines import Baseline
 from stages.analysis.findings import Results
+from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.histograms import Histogram
 from stages.analysis.seeds import read_seeds
 from stages.analysis.setting import Setting, settings_from_json
+from stages.analysis.snapshots import Snapshots
 from stages.analysis.tables import Table, of_variant, readable
-from stages.core.records import parse_json
+from stages.core.records import SNAPSHOTS, parse_json
 from stages.core.starts import NORMAL
 
 Row = Mapping[str, str]
@@ -100,6 +104,30 @@ class Metrics:
             for columns in [("bin_center", "count")]
             for sigma in np.unique(table["sigma"])
         ]
+
+    def features(self) -> dict[str, Table]:
+        """How smooth first-layer weights are as images, BEFORE and AFTER training.
+
+        No rows where weights were not kept, or where the first layer sees no image.
+        """
+        columns = ("sigma", "replicate", "autocorrelation", "standard_error")
+        with readable(self.files.folder / "features.csv"):
+            rows = self.files.rows("features.csv", self.setting.variant, "moment", *columns)
+            of_moment = {m: [row for row in rows if row["moment"] == m] for m in (BEFORE, AFTER)}
+            return {
+                moment: {column: _numbers(row[column] for row in found) for column in columns}
+                for moment, found in of_moment.items()
+            }
+
+    def snapshots(self) -> Snapshots | None:
+        """What was kept of its networks while they trained; None where weights were not kept."""
+        if not self.setting.keeps_weights:
+            return None
+        with readable(self.files.folder / SNAPSHOTS) as path:
+            try:
+                return Snapshots.from_tensors(load_file(path), self.setting.variant)
+            except SafetensorError as error:
+                raise ValueError(f"holds no tensors ({type(error).__name__})") from None
 
     def theory_errors(self) -> dict[str, Any]:
         """How far theory is off, from theory.json; nothing of a module."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from stages.analysis.accuracy import Point, accuracy_points, summarize
 from stages.analysis.baselines import Baseline, baselines
+from stages.analysis.first_layer import AFTER, BEFORE, read_first_layer, smoothness, unit_shape
 from stages.analysis.histograms import parameter_histogram
 from stages.analysis.mechanism import Matrix, layer_changes, scaled_distribution, weight_std
 from stages.analysis.setting import Setting
@@ -29,6 +30,7 @@ class Finished:
     setting: Setting
     records: list[Record]
     folders: list[Path]
+    image_shape: tuple[int, int]  # of its data: rows, columns
 
     @property
     def final_epochs(self) -> int:
@@ -63,6 +65,15 @@ class Finished:
         if not self.setting.keeps_weights:
             return []
         return list(zip(self.records, self.folders, strict=True))
+
+    @property
+    def firsts(self) -> list[tuple[Record, Path]]:
+        """Of those the first of each sigma, by rising sigma."""
+        return [
+            (record, folder)
+            for record, folder in self.with_weights
+            if record.initializer == NORMAL and record.replicate == 0
+        ]
 
     def _replicates(self, number: int) -> Iterator[tuple[Record, Path]]:
         pairs = zip(self.records, self.folders, strict=True)
@@ -189,12 +200,30 @@ def layer_rows(finished: Finished) -> Rows:
 def distribution_rows(finished: Finished) -> Rows:
     """The weights of the first replicate of each sigma before and after training."""
     setting = finished.setting
+    for record, folder in finished.firsts:
+        drawn = [setting.deviation_of(layer, record.sigma) for layer in setting.layers]
+        before, after = _weights(record, folder)
+        for row in scaled_distribution(before, after, drawn):
+            yield {"sigma": record.sigma, **row, "bin_center": f"{row['bin_center']:.6g}"}
+
+
+def feature_rows(finished: Finished) -> Rows:
+    """How smooth first-layer weights are as images, where they are, before and after training."""
+    network = finished.records[0].trial.network
+    shape = unit_shape(network, finished.image_shape)
+    if shape is None:
+        return
     for record, folder in finished.with_weights:
-        if record.initializer == NORMAL and record.replicate == 0:
-            drawn = [setting.deviation_of(layer, record.sigma) for layer in setting.layers]
-            before, after = _weights(record, folder)
-            for row in scaled_distribution(before, after, drawn):
-                yield {"sigma": record.sigma, **row, "bin_center": f"{row['bin_center']:.6g}"}
+        if record.initializer == NORMAL:
+            for moment, file in ((BEFORE, INITIAL), (AFTER, WEIGHTS)):
+                weights = read_first_layer(folder / file, network)
+                measured = smoothness(weights.reshape(-1, *shape))
+                yield {
+                    "sigma": record.sigma,
+                    "replicate": record.replicate,
+                    "moment": moment,
+                    **{name: float(f"{value:.6g}") for name, value in asdict(measured).items()},
+                }
 
 
 def _weights(record: Record, folder: Path) -> tuple[list[Matrix], list[Matrix]]:

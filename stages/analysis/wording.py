@@ -117,6 +117,11 @@ def signed(difference: float) -> str:
     return points if float(points) else "0.00"
 
 
+def rounded(number: float, decimals: int) -> str:
+    """A number with so many decimals; a zero has no sign."""
+    return f"{round(number, decimals) + 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def sigma(point: Point) -> str:
     """The sigma of `point` in words that fit no other of its sweep."""
     return f"σ = {point.label}"

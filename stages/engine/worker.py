@@ -22,7 +22,7 @@ from stages.engine.plan import epoch_work
 from stages.engine.provenance import survey
 from stages.engine.results import TrialResult
 
-__all__ = ["describe", "set_up", "survey", "train"]
+__all__ = ["describe", "set_up", "survey", "train", "train_alike"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,22 @@ def _trained(
     def on_epoch() -> None:
         _worker.work_ended(work)
 
+    return train_alike(trials, dataset, device, begun, on_epoch, _worker.modules)
+
+
+def train_alike(
+    trials: Sequence[Trial],
+    dataset: Dataset,
+    device: torch.device,
+    starts: Sequence[TrialResult] = (),
+    on_epoch: Callable[[], None] = lambda: None,
+    folder: Path = Path(),
+) -> list[TrialResult]:
+    """Train trials that differ in their start only by the trainer of their kind of network.
+
+    A module is trained alone; its FILE is relative to `folder`.
+    """
     if isinstance(trials[0].network, Module):
-        [trial], start = trials, begun[0] if begun else None
-        return [train_module(trial, dataset, device, start, on_epoch, _worker.modules)]
-    return train_group(trials, dataset, device, begun, on_epoch)
+        [trial], start = trials, starts[0] if starts else None
+        return [train_module(trial, dataset, device, start, on_epoch, folder)]
+    return train_group(trials, dataset, device, starts, on_epoch)

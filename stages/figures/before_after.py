@@ -7,11 +7,20 @@ from matplotlib.patches import StepPatch
 from numpy.typing import NDArray
 
 from stages.analysis.accuracy import sigma_labels
-from stages.analysis.captions import widened
+from stages.analysis.captions import NOT_KEPT, widened
 from stages.analysis.mechanism import SCALED_WIDTH
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table
-from stages.figures.style import BLUE, GREY, new_figure, scale_signed, shortened, title
+from stages.figures.style import (
+    BLUE,
+    GREY,
+    new_figure,
+    nothing,
+    of_variant,
+    scale_signed,
+    shortened,
+    title,
+)
 
 _COLUMNS, _LAYERS = 5, 4
 """So many sigmas are shown, spread over the sweep, and so many layers beside all of them."""
@@ -26,10 +35,13 @@ _LABEL = 0.21
 def before_after(distributions: Table, setting: Setting) -> Figure:
     """Draw a panel for each of some layers and sigmas from distributions.csv.
 
-    What is drawn is density over weight / deviation of its draw. Bins are equal on the axis and so
-    wider far from 0: the share of weights in each would have a hump on either side where density
-    has none.
+    It has no rows where weights were not kept. What is drawn is density over weight / deviation of
+    its draw. Bins are equal on the axis and so wider far from 0: the share of weights in each would
+    have a hump on either side where density has none.
     """
+    text = of_variant("Weights before and after training", setting)
+    if not distributions["sigma"].size:
+        return nothing(text, NOT_KEPT)
     sigmas = _spread(np.unique(distributions["sigma"]), _COLUMNS)
     everything, *each = np.unique(distributions["layer"])
     layers = [everything, *_spread(np.array(each), _LAYERS)]
@@ -52,7 +64,7 @@ def before_after(distributions: Table, setting: Setting) -> Figure:
     )
     title(
         figure,
-        "Weights before and after training",
+        text,
         [
             widened(distributions),
             "Drawn is density: shares of equal steps of this axis, which widen away from 0, would "

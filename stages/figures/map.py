@@ -1,4 +1,4 @@
-"""Variants that differ in a number as a map: accuracy over sigma and that number."""
+"""Variants as a map: accuracy over sigma and the number in which they differ, or their names."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stages.analysis.captions import map_caption
 from stages.analysis.findings import Results
-from stages.analysis.grid import Grid, Panel, find_grid, spoken, wide
+from stages.analysis.grid import VARIANT, Grid, Panel, any_grid, spoken, wide
 from stages.analysis.trainability import SCALES, DepthTheory, theories
 from stages.analysis.wording import sigma_axis, sigma_of
 from stages.figures.style import (
@@ -23,32 +23,38 @@ from stages.figures.style import (
     new_figure,
     panel_heading,
     scale_sigmas,
+    shortened,
     sigma_edges,
     title,
 )
 
 Array = NDArray[np.float64]
 
-_LABELS, _ROOM = 14, 12
-"""Numbers beside the axis at most, and ticks below all panels."""
+_ROOM = 12
+"""Ticks below all panels."""
 
+_NAME, _LINE = 28, 0.27
+"""Characters of a name beside its row, and inches from one label to the next."""
+
+_LOWEST, _HIGHEST, _AROUND = 5.8, 12, 1.9
+"""Inches: of the figure, and of what stands above and below its axes."""
 
 _SMOOTH = 120
 """Points of a curve of theory, each of which takes up to 0.05 s."""
 
 
-def variant_map(results: Sequence[Results]) -> Figure | None:
-    """Draw a panel for each word in which variants differ; None if they are no map."""
-    grid = find_grid(results)
-    if grid is None:
-        return None
-    figure = new_figure(height=5.8)
+def variant_map(results: Sequence[Results]) -> Figure:
+    """Draw a panel for each word in which variants differ beside a number, or one of all names."""
+    grid = any_grid(results)
+    rows = len(results) if grid.parameter == VARIANT else 0
+    height = min(max(_AROUND + _LINE * rows, _LOWEST), _HIGHEST)
+    figure, room = new_figure(height), int((height - _AROUND) / _LINE)
     row = figure.subplots(1, len(grid.panels), sharey=True, squeeze=False)[0]
     chance = min(of.setting.data.chance for of in results)
     colours = ScalarMappable(shades := Normalize(100 * chance, 100), "viridis")
     for axes, panel, theory in zip(row, grid.panels, theories(grid), strict=True):
         _draw_cells(axes, panel, grid, shades)
-        _scale(axes, grid)
+        _scale(axes, grid, room)
         if theory:
             _draw_theory(axes, theory)
         panel_heading(axes, panel.title, [])
@@ -102,13 +108,13 @@ def _edges(centres: Array, logarithmic: bool) -> Array:
     return np.exp(edges) if logarithmic else edges
 
 
-def _scale(axes: Axes, grid: Grid) -> None:
-    """Scale both axes to the cells of all panels."""
+def _scale(axes: Axes, grid: Grid, room: int) -> None:
+    """Scale both axes to the cells of all panels, with at most `room` labels beside rows."""
     if wide(grid.numbers):
         axes.set_yscale("log")
-    labelled = even_choice(sorted(set(grid.numbers)), _LABELS)
-    axes.yaxis.set_major_locator(FixedLocator(labelled))
-    axes.yaxis.set_major_formatter(FixedFormatter([f"{number:g}" for number in labelled]))
+    numbers, labels = zip(*even_choice([*grid.labels.items()], room), strict=True)
+    axes.yaxis.set_major_locator(FixedLocator(numbers))
+    axes.yaxis.set_major_formatter(FixedFormatter([shortened(label, _NAME) for label in labels]))
     axes.yaxis.set_minor_locator(NullLocator())
     if not grid.of_variance:
         sigmas = [point.sigma for row in grid.rows for point in row.points]

@@ -23,6 +23,7 @@ from stages.figures.style import (
     VERMILION,
     dark,
     new_figure,
+    of_variant,
     panel_heading,
     scale_sigmas,
     shortened,
@@ -34,6 +35,9 @@ _FEW_LAYERS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (INK, "D"))
 
 _NAME = 12
 """Characters of a layer's name in the legend."""
+
+_SCALE_LENGTH, _SCALE_HEIGHT = 70 / 9.6, 0.156
+"""Of the scale of colours: how many times as long as it is high by inch of the page, and inches."""
 
 _ROOM = 6
 """Labelled ticks that fit below a panel."""
@@ -105,7 +109,8 @@ def signals(probes: Table, layers: Table, theory: Table, setting: Setting) -> Fi
     lines = ", lines are what theory predicts" if predicted else ""
     images = min(PROBE_IMAGES, setting.data.train_images)
     told = f"Points are measured on the first {images} training images{lines}."
-    title(figure, "Vanishing and exploding signals, measured", [f"{network(setting)}.", told])
+    text = of_variant("Vanishing and exploding signals, measured", setting)
+    title(figure, text, [f"{network(setting)}.", told])
     return figure
 
 
@@ -206,8 +211,8 @@ def _legend(figure: Figure, first: Axes, looks: _Layers, predicted: bool) -> Non
             looks.scale,
             ax=figure.axes,
             location="bottom",
-            aspect=70,
-            fraction=0.012,
+            aspect=_SCALE_LENGTH * figure.get_figwidth(),
+            fraction=_SCALE_HEIGHT / figure.get_figheight(),
             pad=0.01,
             label="layer",
             ticks=MaxNLocator(integer=True),

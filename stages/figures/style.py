@@ -15,14 +15,16 @@ from typing import TypeVar
 
 import matplotlib.style
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
+from PIL import Image
 
+from stages.analysis.setting import Setting
 from stages.core.starts import SCHEMES
 from stages.process.files import write_atomically
 
@@ -47,6 +49,9 @@ _LOOKS = (
 LOOK_OF_SCHEME = dict(zip(SCHEMES, cycle(_LOOKS), strict=False))
 """Colour and line of each named initialiser, wherever it is drawn."""
 
+_WIDTH = 9.6
+"""Inches of a figure that is read from near."""
+
 _SETTINGS = {
     "axes.edgecolor": GREY,
     "axes.grid": True,
@@ -56,6 +61,7 @@ _SETTINGS = {
     "axes.titlelocation": "left",
     "axes.titlesize": 13,
     "axes.titleweight": "bold",
+    "figure.figsize": (_WIDTH, 5.4),
     "font.size": 10,
     "grid.alpha": 0.35,
     "grid.linewidth": 0.6,
@@ -67,11 +73,17 @@ _SETTINGS = {
     "ytick.color": GREY,
     "ytick.labelcolor": INK,
 }
+_SLIDE = {"figure.figsize": (7.2, 4.05), "savefig.dpi": 1920 / 7.2}
+"""A figure for a projector: its letters have as many points as others, and so are larger on it."""
+
 _FIGURE_WIDTH, _LINE_WIDTH = 120, 110
 """Characters of a line below a title; so many fit into the width of a figure, and of its axes."""
 
 _PANEL_WIDTH = 56
 """Characters of a line below the title of one of two panels side by side."""
+
+_NAME = 40
+"""Characters of a variant's name that fit into a title."""
 
 _WIDE = 9
 """Ticks; an axis with room for as many has room for numbers like 0.0001."""
@@ -81,32 +93,53 @@ _FEW = 3
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Draw and save inside this; a user's own matplotlibrc has no say."""
-    with matplotlib.style.context(["default", _SETTINGS]):
+def house_style(slides: bool = False) -> Iterator[None]:
+    """Draw and save inside this, `slides` or figures; a user's own matplotlibrc has no say."""
+    with matplotlib.style.context(["default", _SETTINGS, _SLIDE if slides else {}]):
         yield
 
 
 def new_figure(height: float) -> Figure:
-    """An empty figure, `height` inches high, as wide as all others."""
-    return Figure(figsize=(9.6, height), layout="constrained")
+    """An empty figure, `height` inches high, as wide as all others; all slides have one size."""
+    width, height_of_slide = rcParams["figure.figsize"]
+    is_slide = width < _WIDTH
+    return Figure(figsize=(width, height_of_slide if is_slide else height), layout="constrained")
+
+
+def _width_of(figure: Figure | SubFigure) -> float:
+    """In units of that of a figure, for which numbers of letters and ticks are stated here."""
+    return figure.bbox.width / figure.dpi / _WIDTH
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without the version of its maker."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
+    """Write a PNG with a palette: git keeps each one, and without it is three times as large."""
+    drawn, content = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 0})
+    with Image.open(drawn) as image:
+        image.convert("RGB").quantize(dither=Image.Dither.NONE).save(content, "png")
     write_atomically(path, content.getvalue())
 
 
 def title(figure: Figure, text: str, sentences: Sequence[str]) -> None:
     """Put a title above all panels and, below it in smaller type, what holds for all of them."""
-    lines = _wrapped(sentences, _FIGURE_WIDTH)
+    lines = _wrapped(sentences, int(_FIGURE_WIDTH * _width_of(figure)))
     inches = figure.get_figheight()
     figure.text(0.01, 1 - 0.06 / inches, text, weight="bold", fontsize=13, va="top")
     figure.text(0.01, 1 - 0.32 / inches, "\n".join(lines), color=GREY, linespacing=1.25, va="top")
     height = (0.4 + 0.18 * len(lines)) / inches
     figure.set_layout_engine("constrained", rect=(0, 0, 0.99, 1 - height))
+
+
+def of_variant(text: str, setting: Setting) -> str:
+    """A title with the name of the variant that is shown, if it has one."""
+    return f"{text}: {shortened(setting.variant, _NAME)}" if setting.variant else text
+
+
+def nothing(text: str, why: str) -> Figure:
+    """A figure without a picture: its title, and why there is none."""
+    figure = new_figure(height=1)
+    title(figure, text, [why])
+    return figure
 
 
 def heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:
@@ -122,7 +155,7 @@ def panel_heading(axes: Axes, text: str, sentences: Sequence[str]) -> None:
 def _head(
     axes: Axes, text: str, sentences: Sequence[str], width: int, size: float, small: float
 ) -> None:
-    lines = _wrapped(sentences, width)
+    lines = _wrapped(sentences, int(width * _width_of(axes.figure)))
     axes.set_title(text, fontsize=size, pad=8 + 1.4 * small * len(lines))
     axes.annotate(
         "\n".join(lines),
@@ -160,6 +193,8 @@ def legend_below(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
 
 def scale_sigmas(axis: XAxis | YAxis, sigmas: Iterable[float], room: int) -> None:
     """Make `axis` logarithmic, with room around `sigmas` and at most `room` ticks, all labelled."""
+    if isinstance(axis, XAxis):
+        room = int(room * _width_of(axis.axes.figure))
     different = list(sigmas)
     low, high = min(different), max(different)
     margin = (high / low) ** 0.03 if high > low else 3
@@ -204,7 +239,7 @@ def scale_signed(axes: Axes, linear: float, limit: float, label: float) -> None:
     axes.set_xscale("asinh", linear_width=linear)
     axes.set_xlim(-limit, limit)
     end = math.asinh(limit / linear)
-    gap, sizes, free = 2 * end * label, [], 0.9 * end
+    gap, sizes, free = 2 * end * label / _width_of(axes.figure), [], 0.9 * end
     for exponent in range(math.floor(math.log10(limit)), math.floor(math.log10(linear)) - 1, -1):
         size = float(f"1e{exponent}")
         place = math.asinh(size / linear)

@@ -21,6 +21,8 @@ def sweep_report(results: Results, evidence: Sequence[str], networks: Mapping[Or
         "The histogram of all parameters after training, a row for each σ.",
         "![Weights before and after training](../plots/before_after.png)",
         "How densely weights lie, in units of σ.",
+        "![Weights of the first layer as images](../plots/features.png)",
+        "What units of the first layer look for, before and after training.",
     ]
     return document(
         "# Accuracy against the scale of initialisation",
@@ -30,6 +32,8 @@ def sweep_report(results: Results, evidence: Sequence[str], networks: Mapping[Or
         "## Pictures",
         "![Accuracy against sigma](../plots/accuracy_vs_sigma.png)",
         "Test accuracy at the end and after the first epoch, and training accuracy, against σ.",
+        "![Accuracy against σ and epoch](../plots/map.png)",
+        "How early each σ learns: a row for each epoch.",
         "![Signals and gradients of each layer](../plots/signals.png)",
         f"Points are measured on the first {images} training images{lines}.",
         *(weights if setting.keeps_weights else []),

@@ -26,15 +26,8 @@ def variants_report(
     results: Sequence[Results],
     networks: Mapping[Origin, int],
     params: Mapping[str, object],
-    has_map: bool,
 ) -> str:
     """The whole report; `params` are those of params.yaml, and `networks` counts by origin."""
-    pictures = [
-        "![Accuracy against sigma, by variant](../plots/variants.png)",
-        "Test accuracy at the end, a line for each variant.",
-    ]
-    if has_map:
-        pictures += ["![Accuracy as a map](../plots/map.png)", "Each cell is one σ of a variant."]
     return document(
         "# Accuracy against the scale of initialisation, by variant",
         introduction(results),
@@ -44,7 +37,10 @@ def variants_report(
         "Each at its own best σ; window: decades of σ within a point of that.",
         variant_table(results),
         "## Pictures",
-        *pictures,
+        "![Accuracy against sigma, by variant](../plots/accuracy_vs_sigma.png)",
+        "Test accuracy at the end, a line for each variant.",
+        "![Accuracy as a map](../plots/map.png)",
+        "Each cell is one σ of a variant.",
         "## Findings",
         *trust(results),
         *[" ".join(judging(results))] * bool(judging(results)),

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 from numpy.typing import NDArray
 
 from stages.analysis.accuracy import sigma_labels
-from stages.analysis.captions import weights
+from stages.analysis.captions import NOT_KEPT, weights
 from stages.analysis.histograms import Histogram
 from stages.analysis.setting import Setting
 from stages.analysis.wording import sigma_of
@@ -19,6 +19,8 @@ from stages.figures.style import (
     VERMILION,
     dark,
     new_figure,
+    nothing,
+    of_variant,
     panel_heading,
     scale_sigmas,
     scale_signed,
@@ -36,9 +38,14 @@ _COLUMNS = 800
 def weight_histograms(histograms: Sequence[Histogram], setting: Setting) -> Figure:
     """Draw all `histograms`, by rising sigma: on one axis at left, each over its range at right.
 
+    There are none where weights were not kept.
+
     Counts are relative to the fullest bin of their own sigma: bins are equal within a sigma, but
     not from one to another.
     """
+    text = of_variant("Weights and biases after training", setting)
+    if not histograms:
+        return nothing(text, NOT_KEPT)
     figure = new_figure(height=6.6)
     whole, own = figure.subplots(1, 2, sharey=True)
     drawn = [histogram for histogram in histograms if not histogram.empty] or histograms
@@ -66,7 +73,7 @@ def weight_histograms(histograms: Sequence[Histogram], setting: Setting) -> Figu
         aspect=50,
         label=f"parameters in a bin / in the fullest of its σ ({bins} bins each); white: none",
     )
-    title(figure, "Weights and biases after training", weights(histograms, setting))
+    title(figure, text, weights(histograms, setting))
     return figure
 
 

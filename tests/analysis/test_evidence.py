@@ -7,12 +7,14 @@ import pytest
 
 from stages.analysis.accuracy import has_learned
 from stages.analysis.evidence import (
+    first_layer_images,
     movement,
     named_initialisers,
     theory,
     vanishing_and_exploding,
 )
 from stages.analysis.findings import Results
+from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.tables import Table
 from tests.models import baseline, record, results_of
 
@@ -137,3 +139,44 @@ def test_theory_is_told_for_any_number_of_layers(errors: list[float | None], sai
     [told] = theory(of_layers)
     assert said in told
     assert "unknown" not in told
+
+
+def smoothness(*values: float, error: float = 0.01, replicates: int = 1) -> Table:
+    """The rows of features.csv of one moment for the networks of `sweep`."""
+    sigmas = [10.0**i for i in range(-2, len(values) - 2)]
+    return {
+        "sigma": np.array(sigmas * replicates),
+        "autocorrelation": np.array([v + 0.02 * r for r in range(replicates) for v in values]),
+        "standard_error": np.full(len(values) * replicates, error),
+    }
+
+
+def images(before: Table, after: Table) -> str:
+    [told] = first_layer_images(sweep(LEARNED, BEST, LEARNED), {BEFORE: before, AFTER: after})
+    return told
+
+
+def test_strokes_grow_noise_remains_and_between_nothing_is_judged() -> None:
+    told = images(smoothness(-1e-4, 0, 0), smoothness(0.7, 0.3, 0.05))
+    assert ": 0.000 and 0.700 ± 0.010 at σ = 0.01, strokes grow; " in told
+    assert "; 0.000 and 0.300 ± 0.010 at σ = 0.1; " in told
+    assert told.endswith("; 0.000 and 0.050 ± 0.010 at σ = 1, noise remains.")
+
+
+def test_smooth_before_training_is_no_growth_and_overflow_no_number() -> None:
+    told = images(smoothness(0.6, 0, 0), smoothness(0.7, nan, 0.3, error=nan))
+    assert "0.600 and 0.700 at σ = 0.01; unknown at σ = 0.1, where weights overflowed" in told
+    assert "nan" not in told
+
+
+def test_the_error_of_smoothness_is_that_over_replicates_where_there_are_some() -> None:
+    told = images(smoothness(0, 0, 0, replicates=2), smoothness(0.7, 0.3, 0.2, replicates=2))
+    assert "0.010 and 0.210 ± 0.010 at σ = 1" in told
+
+
+def test_without_images_nothing_is_said_and_without_learning_nothing_of_a_best() -> None:
+    nothing = smoothness()
+    assert first_layer_images(sweep(BEST), {BEFORE: nothing, AFTER: nothing}) == []
+    table = smoothness(0.0, 0.0, 0.0)
+    [told] = first_layer_images(sweep(CHANCE, CHANCE, CHANCE), {BEFORE: table, AFTER: table})
+    assert "σ = 0.1 " not in told

@@ -5,63 +5,104 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from distributed import Client
 
-from tests.conftest import HANGS_AFTER, fail_stage, run_stage, start_stage, wait_until, write_params
-from tests.test_train import entries, models
-from tests.test_train import train_alone as train
+from stages.core.dataset import Dataset
+from tests.conftest import (
+    HANGS_AFTER,
+    fail_stage,
+    start_stage,
+    wait_until,
+    write_data,
+    write_params,
+)
+from tests.test_train import entries, models, train, train_alone
 from tests.test_train_variants import VARIANTS, write_own
 
 SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
 WORKER = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+ASKED: dict[str, Any] = {
+    "train": {"epochs": 10},
+    "sweep": {"num_points": 6},
+    "variants": {"plain": {}, **VARIANTS},
+}
+"""Eighteen networks in ten groups: most of them are ahead when the first is done."""
+
+Process = subprocess.Popen[bytes]
 
 
-def start_dask(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """A Dask process that knows nothing of this repository."""
-    folder.mkdir(exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+class Cluster:
+    """A scheduler and its workers, which tests share: a test starts what an earlier one killed."""
+
+    def __init__(self, folder: Path, host: str) -> None:
+        self._folder, self._host = folder, f"tcp://{host}"
+        self._started: list[Process] = []
+        self._scheduler: Process | None = None
+        self.address = ""
+
+    def have_scheduler(self) -> str:
+        """Its address."""
+        if self._scheduler is None or self._scheduler.poll() is not None:
+            self.kill()
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            self.address = f"{self._host}:{port}"
+            self._scheduler = self.start(*SCHEDULER, "--host", self._host, "--port", str(port))
+            connect(self.address).close()
+        return self.address
+
+    def have_workers(self, count: int) -> list[Process]:
+        """So many that live and are ready."""
+        scheduler = self.have_scheduler()
+        alive = [p for p in self._started if p is not self._scheduler and p.poll() is None]
+        alive += [self.start(*WORKER, scheduler) for _ in range(count - len(alive))]
+        self.wait_for(len(alive))
+        return alive
+
+    def wait_for(self, workers: int) -> None:
+        with connect(self.address) as client:
+            wait_until(lambda: len(client.nthreads()) == workers)
+
+    def kill_scheduler(self) -> None:
+        assert self._scheduler
+        self._scheduler.kill()
+        self._scheduler.wait()
+
+    def start(self, *arguments: str, folder: Path | None = None) -> Process:
+        """A Dask process that knows nothing of this repository."""
+        folder = folder or Path(tempfile.mkdtemp(dir=self._folder))
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._started.append(process)
+        return process
+
+    def kill(self) -> None:
+        for process in self._started:
+            process.kill()
+            process.wait()
+        self._started.clear()
 
 
-@pytest.fixture(params=["127.0.0.1"])
-def scheduler(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of a scheduler on the loopback host that a test may choose."""
-    folder, host = tmp_path_factory.mktemp("dask"), f"tcp://{request.param}"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = start_dask(folder / "scheduler", *SCHEDULER, "--host", host, "--port", str(port))
-    connect(f"{host}:{port}").close()
-    yield f"{host}:{port}"
-    process.kill()
-    process.wait()
-
-
-@pytest.fixture
-def workers(
-    scheduler: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[subprocess.Popen[bytes]]]:
-    folder = tmp_path_factory.mktemp("workers")
-    processes = [start_dask(folder / str(i), *WORKER, scheduler) for i in range(2)]
-    with connect(scheduler) as client:
-        client.wait_for_workers(len(processes), timeout=HANGS_AFTER)
-    yield processes
-    for process in processes:
-        process.kill()
-        process.wait()
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path_factory.mktemp("dask"), "127.0.0.1")
+    yield cluster
+    cluster.kill()
 
 
 def connect(scheduler: str) -> Client:
@@ -75,87 +116,103 @@ def connect(scheduler: str) -> Client:
             time.sleep(0.2)
 
 
+def on(scheduler: str) -> dict[str, str]:
+    return {"executor": "dask", "scheduler": scheduler}
+
+
+def begin(workspace: Path, cluster: Cluster) -> subprocess.Popen[str]:
+    """A sweep on the cluster of which something is finished, and more is not."""
+    write_own(workspace)
+    write_params(workspace, **ASKED, runtime=on(cluster.address))
+    process = start_stage(workspace, "train")
+    wait_until(lambda: len(entries(workspace)) >= 1)
+    return process
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> dict[str, bytes]:
+    """The models of the sweep, trained without a cluster."""
+    workspace = write_data(tmp_path_factory.mktemp("expected"), small_dataset)
+    write_own(workspace)
+    train(workspace, **ASKED)
+    return models(workspace)
+
+
 def test_a_cluster_gives_the_same_bits_for_every_variant_and_the_network_of_a_user(
-    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+    workspace: Path, cluster: Cluster, expected: dict[str, bytes]
 ) -> None:
     """The folders of the workers have no networks/."""
+    cluster.have_workers(2)
     write_own(workspace)
-    asked: dict[str, Any] = {"sweep": {"num_points": 6}, "variants": {"plain": {}, **VARIANTS}}
-    train(workspace, **asked)
-    local = models(workspace)
-    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
-    on_dask = {"executor": "dask", "scheduler": scheduler}
-    output, _ = train(workspace, runtime=on_dask, **asked)
+    output, _ = train_alone(workspace, runtime=on(cluster.address), **ASKED)
     assert "18 trials: 0 reused, 18 to train" in output
-    assert models(workspace) == local
-    output, _ = train(workspace, **asked)
+    assert models(workspace) == expected
+    output, _ = train(workspace, **ASKED)
     assert "18 trials: 18 reused, 0 to train" in output
 
 
 def test_a_worker_killed_in_mid_sweep_changes_nothing(
-    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
+    workspace: Path, cluster: Cluster, expected: dict[str, bytes]
 ) -> None:
-    sweep, epochs = {"num_points": 20}, {"epochs": 60}
-    on_dask = {"executor": "dask", "scheduler": scheduler}
-    write_params(workspace, sweep=sweep, train=epochs, runtime=on_dask)
-    process = start_stage(workspace, "train")
-    wait_until(lambda: len(entries(workspace)) >= 1)
-    workers[0].send_signal(signal.SIGKILL)
+    worker, _ = cluster.have_workers(2)
+    process = begin(workspace, cluster)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    assert len(entries(workspace)) < 18
     output, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 0, errors
-    assert "20/20 trained" in output
-    survived = models(workspace)
-    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
-    write_params(workspace, sweep=sweep, train=epochs)
-    run_stage(workspace, "train")
-    assert survived == models(workspace)
+    assert "18/18 trained" in output
+    assert models(workspace) == expected
+
+
+def test_a_worker_is_not_taken_for_a_scheduler(workspace: Path, cluster: Cluster) -> None:
+    cluster.have_workers(1)
+    with connect(cluster.address) as client:
+        worker = next(iter(client.nthreads()))
+    write_params(workspace, runtime=on(worker))
+    errors = fail_stage(workspace, "train")
+    assert errors.endswith("there is a Worker, not a Dask scheduler\n")
 
 
 def test_a_sweep_without_workers_waits_for_one_to_join(
-    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]], tmp_path: Path
+    workspace: Path, cluster: Cluster, expected: dict[str, bytes]
 ) -> None:
-    on_dask = {"executor": "dask", "scheduler": scheduler}
-    write_params(workspace, sweep={"num_points": 20}, train={"epochs": 60}, runtime=on_dask)
-    process = start_stage(workspace, "train")
-    wait_until(lambda: len(entries(workspace)) >= 1)
+    workers = cluster.have_workers(1)
+    process = begin(workspace, cluster)
     for worker in workers:
         worker.kill()
+        worker.wait()
     assert process.stderr
     assert process.stderr.readline() == "no Dask worker is left; waiting for one to join\n"
-    workers.append(start_dask(tmp_path / "late", *WORKER, scheduler))
+    cluster.start(*WORKER, cluster.address)
     output, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 0, errors
-    assert "20/20 trained" in output
+    assert "18/18 trained" in output
+    assert models(workspace) == expected
 
 
-def test_a_lost_scheduler_is_one_line(
-    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
-) -> None:
-    on_dask = {"executor": "dask", "scheduler": scheduler}
-    write_params(workspace, sweep={"num_points": 20}, train={"epochs": 60}, runtime=on_dask)
-    process = start_stage(workspace, "train")
-    wait_until(lambda: len(entries(workspace)) >= 1)
-    kill(scheduler)
+def test_a_lost_scheduler_is_one_line(workspace: Path, cluster: Cluster) -> None:
+    cluster.have_workers(1)
+    process = begin(workspace, cluster)
+    cluster.kill_scheduler()
     _, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 1
-    assert errors.startswith(f"train: runtime.scheduler = {scheduler}: the cluster was lost")
+    assert errors.startswith(f"train: runtime.scheduler = {cluster.address}: the cluster was lost")
     assert errors.count("\n") == 1
 
 
-def kill(scheduler: str) -> None:
-    port = scheduler.rpartition(":")[2]
-    subprocess.run(["pkill", "-9", "-f", f"dask_scheduler.*{port}"], check=True)
-
-
 @pytest.fixture
-def lacking(scheduler: str, tmp_path: Path) -> Iterator[Path]:
-    """The folder of a worker in whose place `safetensors.py` there is imported."""
+def lacking(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
+    """The folder of the only worker, in whose place `safetensors.py` there is imported."""
+    for process in cluster.have_workers(0):
+        process.kill()
+        process.wait()
+    cluster.wait_for(0)
     folder = tmp_path / "lacking"
     folder.mkdir()
     (folder / "safetensors.py").touch()
-    process = start_dask(folder, *WORKER, scheduler)
-    with connect(scheduler) as client:
-        client.wait_for_workers(1, timeout=HANGS_AFTER)
+    process = cluster.start(*WORKER, cluster.address, folder=folder)
+    cluster.wait_for(1)
     yield folder
     process.kill()
     process.wait()
@@ -169,39 +226,28 @@ def lacking(scheduler: str, tmp_path: Path) -> Iterator[Path]:
     ],
 )
 def test_a_worker_that_cannot_import_the_code_is_one_line(
-    workspace: Path, scheduler: str, lacking: Path, on_import: str, message: str
+    workspace: Path, cluster: Cluster, lacking: Path, on_import: str, message: str
 ) -> None:
     (lacking / "safetensors.py").write_text(on_import)
-    write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
+    write_params(workspace, runtime=on(cluster.address))
     errors = fail_stage(workspace, "train")
-    assert errors.startswith(f"train: runtime.scheduler = {scheduler}: a worker failed: ")
+    assert errors.startswith(f"train: runtime.scheduler = {cluster.address}: a worker failed: ")
     assert message in errors
 
 
 def test_a_scheduler_lost_while_workers_are_set_up_is_one_line(
-    workspace: Path, scheduler: str, lacking: Path
+    workspace: Path, cluster: Cluster, lacking: Path
 ) -> None:
     slow = "import time; open('importing', 'w').close(); time.sleep(1000)"
     (lacking / "safetensors.py").write_text(slow)
-    write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
+    write_params(workspace, runtime=on(cluster.address))
     process = start_stage(workspace, "train")
     wait_until((lacking / "importing").exists)
-    kill(scheduler)
+    cluster.kill_scheduler()
     _, errors = process.communicate(timeout=HANGS_AFTER)
     assert process.returncode == 1
-    assert errors.startswith(f"train: runtime.scheduler = {scheduler}: the cluster was lost")
+    assert errors.startswith(f"train: runtime.scheduler = {cluster.address}: the cluster was lost")
     assert errors.count("\n") == 1
-
-
-def test_no_scheduler_is_one_line_in_seconds(workspace: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    write_params(workspace, runtime={"executor": "dask", "scheduler": address})
-    errors = fail_stage(workspace, "train")
-    assert errors == (
-        f"train: runtime.scheduler = {address}: no Dask scheduler answers there within 5 s\n"
-    )
 
 
 def has_ipv6() -> bool:
@@ -215,12 +261,12 @@ def has_ipv6() -> bool:
 NEEDS_IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
-@pytest.mark.parametrize(
-    "scheduler", ["127.0.0.1", pytest.param("[::1]", marks=NEEDS_IPV6)], indirect=True
-)
-def test_no_worker_is_one_line(workspace: Path, scheduler: str) -> None:
-    write_params(workspace, runtime={"executor": "dask", "scheduler": scheduler})
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("[::1]", marks=NEEDS_IPV6)])
+def test_no_worker_is_one_line(workspace: Path, host: str, tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, host)
+    write_params(workspace, runtime=on(cluster.have_scheduler()))
     errors = fail_stage(workspace, "train")
+    cluster.kill()
     assert errors.endswith("no worker is connected to it\n")
     assert errors.count("\n") == 1
 
@@ -229,41 +275,47 @@ def test_no_worker_is_one_line(workspace: Path, scheduler: str) -> None:
 def test_an_address_that_needs_certificates_says_so_in_one_line(
     workspace: Path, protocol: str
 ) -> None:
-    on_dask = {"executor": "dask", "scheduler": f"{protocol}://127.0.0.1:8786"}
-    write_params(workspace, runtime=on_dask)
+    write_params(workspace, runtime=on(f"{protocol}://127.0.0.1:8786"))
     errors = fail_stage(workspace, "train")
     assert "needs certificates; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in errors
 
 
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (b"", "no Dask scheduler answers there within 5 s"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers there is no Dask scheduler"),
-        (bytes(64), "what answers there is no Dask scheduler"),
-    ],
-)
-def test_another_program_at_the_address_is_one_line(
-    workspace: Path, answer: bytes, message: str
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        write_params(workspace, runtime={"executor": "dask", "scheduler": address})
-        process = start_stage(workspace, "train")
+SILENCE = "no Dask scheduler answers there within 5 s"
+ANSWERS = {
+    "silent": (b"", SILENCE),
+    "web": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers there is no Dask scheduler"),
+    "zeros": (bytes(64), "what answers there is no Dask scheduler"),
+}
+"""What other programs say to whoever connects, and what is told of them."""
+
+
+def test_another_program_or_none_at_the_address_is_one_line_in_seconds(workspace: Path) -> None:
+    """Side by side, since some wait for five seconds."""
+
+    def ask(name: str, port: int) -> tuple[str, subprocess.Popen[str]]:
+        address = f"tcp://127.0.0.1:{port}"
+        (workspace / name).mkdir()
+        write_params(workspace / name, runtime=on(address))
+        return address, start_stage(workspace, "train", name)
+
+    def answer(server: socket.socket, content: bytes) -> None:
         connection, _ = server.accept()
-        with connection:
-            connection.sendall(answer)
+        stack.enter_context(connection).sendall(content)
+
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(len(ANSWERS)))
+        asked = {}
+        for name, (content, _) in ANSWERS.items():
+            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            server.settimeout(HANGS_AFTER)
+            threads.submit(answer, server, content)
+            asked[name] = ask(name, server.getsockname()[1])
+        free = stack.enter_context(socket.socket())
+        free.bind(("127.0.0.1", 0))
+        asked["none"] = ask("none", free.getsockname()[1])
+        for name, (address, process) in asked.items():
             _, errors = process.communicate(timeout=HANGS_AFTER)
-    assert process.returncode == 1
-    assert errors.startswith(f"train: runtime.scheduler = {address}: {message}")
-    assert errors.count("\n") == 1
-
-
-def test_a_worker_is_not_taken_for_a_scheduler(
-    workspace: Path, scheduler: str, workers: list[subprocess.Popen[bytes]]
-) -> None:
-    with connect(scheduler) as client:
-        worker = next(iter(client.nthreads()))
-    write_params(workspace, runtime={"executor": "dask", "scheduler": worker})
-    errors = fail_stage(workspace, "train")
-    assert errors.endswith("there is a Worker, not a Dask scheduler\n")
+            assert process.returncode == 1
+            message = ANSWERS.get(name, (b"", f"{SILENCE}\n"))[1]
+            assert errors.startswith(f"train: runtime.scheduler = {address}: {message}")
+            assert errors.count("\n") == 1

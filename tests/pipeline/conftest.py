@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import HANGS_AFTER, REPOSITORY
 
@@ -77,7 +78,16 @@ def make_clone(path: Path, mnist_dir: Path) -> Clone:
         if (REPOSITORY / name).is_file():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, path / name)
-    environment = {
+    clone = Clone(path, environment_of_dvc(mnist_dir))
+    clone.run("git", "init", "-q")
+    clone.run("git", "add", "-A")
+    clone.run("git", "commit", "-qm", "clone")
+    return clone
+
+
+def environment_of_dvc(mnist_dir: Path) -> dict[str, str]:
+    """The environment of commands, as if nobody had set up DVC or git."""
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MNIST_DIR": str(mnist_dir),
@@ -86,17 +96,42 @@ def make_clone(path: Path, mnist_dir: Path) -> Clone:
         "GIT_COMMITTER_NAME": "test",
         "GIT_COMMITTER_EMAIL": "test@example.org",
     }
-    clone = Clone(path, environment)
-    clone.run("git", "init", "-q")
-    clone.run("git", "add", "-A")
-    clone.run("git", "commit", "-qm", "clone")
-    return clone
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clone:
-    """One clone for all tests of a module, with the sweep of 3 sigmas and 1 epoch done."""
-    clone = make_clone(tmp_path_factory.mktemp("clone"), mnist_dir)
-    output = clone.repro("train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]")
-    assert "3 trials: 0 reused, 3 to train" in output
-    return clone
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clone:
+    """A clone with the sweep of 3 sigmas and 1 epoch done, for all tests to read or copy.
+
+    The processes of pytest-xdist share it; the first that asks makes it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    path = shared / "finished"
+    with FileLock(shared / "finished.lock"):
+        if not path.exists():
+            clone = make_clone(tmp_path_factory.mktemp("clone"), mnist_dir)
+            output = clone.repro("train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]")
+            assert "3 trials: 0 reused, 3 to train" in output
+            clone.path.rename(path)
+    return Clone(path, environment_of_dvc(mnist_dir))
+
+
+def copy_of(clone: Clone, path: Path) -> Clone:
+    """Another working copy in the same state; what nobody writes into is linked."""
+    shutil.copytree(clone.path, path, copy_function=copy_or_link, symlinks=True)
+    return Clone(path, clone.environment)
+
+
+def copy_or_link(source: str, target: str) -> None:
+    """Copy a file; link one of the DVC cache or of the downloaded data, which is only replaced."""
+    if "/.dvc/cache/" in source or "/data/raw/" in source:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+@pytest.fixture
+def clone(finished: Clone, tmp_path: Path) -> Clone:
+    """The finished sweep of 3 sigmas, for a test to change."""
+    return copy_of(finished, tmp_path / "clone")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HANGS_AFTER, wait_until
-from tests.pipeline.conftest import Clone
+from tests.conftest import HANGS_AFTER, PICTURES, wait_until
+from tests.pipeline.conftest import Clone, copy_of
 
 CLEAN = "Data and pipelines are up to date."
 EFFORT = " M metrics/effort.json"
@@ -18,8 +18,9 @@ EFFORT = " M metrics/effort.json"
 
 
 @pytest.fixture(scope="module")
-def origin(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def origin(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The finished sweep of 3 sigmas, committed and pushed; no study ran, their locks are right."""
+    clone = copy_of(finished, tmp_path_factory.mktemp("origin") / "clone")
     clone.dvc("commit", "-q", "-f", "studies/dvc.yaml")
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "three sigmas")
@@ -98,15 +99,12 @@ def test_after_an_aborted_experiment_two_commands_bring_everything_back(
     assert {*dirt(foreign), EFFORT} == before
 
 
-@pytest.mark.parametrize(
-    "mistake",
-    ["model.hidden=[]", "train.lr=fast", "sweep.sigma_max=ten", "report.histogram_bins=0"],
-)
-def test_a_refused_experiment_costs_nothing_but_a_line_of_params(
-    pulled: Clone, mistake: str
-) -> None:
-    output = pulled.dvc("exp", "run", "-S", mistake, "-S", "runtime.workers=many", succeeds=False)
-    assert f"params.yaml: {mistake.partition('=')[0]} = " in output
+def test_a_refused_experiment_costs_nothing_but_a_line_of_params(pulled: Clone) -> None:
+    names = ["model.hidden", "train.lr", "sweep.sigma_max", "report.histogram_bins"]
+    mistakes = zip(names, ["[]", "fast", "ten", "0"], strict=True)
+    settings = [part for mistake in mistakes for part in ("-S", "=".join(mistake))]
+    output = pulled.dvc("exp", "run", *settings, "-S", "runtime.workers=many", succeeds=False)
+    assert all(output.count(f"params.yaml: {name} = ") == 1 for name in names)
     assert 'params.yaml: runtime.workers = "many"' in output
     assert dirt(pulled) == [" M params.yaml"]
     pulled.run("git", "restore", "params.yaml")
@@ -116,6 +114,9 @@ def test_a_refused_experiment_costs_nothing_but_a_line_of_params(
 def test_git_and_dvc_are_clean_after_pulling(origin: Clone, pulled: Clone, tmp_path: Path) -> None:
     assert dirt(pulled) == []
     assert pulled.dvc("status").strip() == CLEAN
+    snapshots = pulled.path / "metrics" / "snapshots.safetensors"
+    assert snapshots.stat().st_size > 50_000
+    assert "snapshots" not in pulled.run("git", "ls-files", "metrics")
     other = clone_of(origin, tmp_path / "other")
     add_store(other, origin)
     assert "Running stage" not in other.dvc("repro", "--pull")
@@ -125,7 +126,7 @@ def test_git_and_dvc_are_clean_after_pulling(origin: Clone, pulled: Clone, tmp_p
 
 def test_git_is_clean_after_experiments_in_temporary_folders(pulled: Clone) -> None:
     output = pulled.dvc("exp", "run", "--temp", "-S", "report.histogram_bins=40")
-    output += pulled.dvc("exp", "run", "--queue", "-S", "report.histogram_bins=50")
+    output += pulled.dvc("exp", "run", "--queue", "-S", "report.histogram_bins=50", "aggregate")
     output += pulled.dvc("exp", "run", "--run-all")
     assert output.count("Ran experiment(s)") == 2
     assert "untracked" not in output
@@ -158,6 +159,15 @@ def test_what_editors_and_desktops_leave_changes_no_stage(pulled: Clone) -> None
     assert "stages/core" in pulled.dvc("status")
     for path in [*left, code / "new.py"]:
         path.unlink()
+
+
+def test_git_keeps_of_the_pictures_of_a_study_those_that_compare_its_variants(
+    pulled: Clone,
+) -> None:
+    pictures = [f"studies/depth/plots/{name}" for name in (*PICTURES, "explore.html")]
+    ignored = pulled.run("git", "check-ignore", "--no-index", *pictures).split()
+    kept = {"studies/depth/plots/accuracy_vs_sigma.png", "studies/depth/plots/map.png"}
+    assert set(pictures) - set(ignored) == kept
 
 
 def test_the_pipeline_is_drawn_on_one_screen(origin: Clone) -> None:

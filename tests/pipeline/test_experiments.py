@@ -1,38 +1,43 @@
 """What users do with `dvc exp` and the trial cache: real commands, one after the other."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.pipeline.conftest import Clone
+from tests.pipeline.conftest import Clone, copy_of
+
+QUEUED = {
+    "wide": ("sweep.sigma_max=100",),
+    "wider": ("sweep.sigma_max=1000", "report"),  # all that its numbers need
+    "bad": ("train.lr=-1",),
+}
+"""Experiments by name: what each sets, and the stage at which it may end."""
 
 
 @pytest.fixture(scope="module")
-def committed(clone: Clone) -> Clone:
-    """The finished sweep of 3 sigmas, committed, and two experiments run from the queue."""
+def committed(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The finished sweep of 3 sigmas, committed; experiments from the queue, one still waits."""
+    clone = copy_of(finished, tmp_path_factory.mktemp("committed") / "clone")
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "three sigmas")
-    clone.dvc("exp", "run", "--queue", "--name", "wide", "-S", "sweep.sigma_max=100,1000")
-    clone.dvc("queue", "start", "-j", "2")
+    for name, (setting, *stages) in QUEUED.items():
+        clone.dvc("exp", "run", "--queue", "--name", name, "-S", setting, *stages)
+    clone.dvc("queue", "start", "-j", "2")  # until its workers end, who hold what it prints to
+    clone.dvc("exp", "run", "--queue", "--name", "later", "-S", "sweep.seed=3")
     return clone
 
 
-def wait_for_queue(clone: Clone) -> str:
-    for _ in range(120):
-        status = clone.dvc("queue", "status")
-        if not re.search(r"Queued|Running", status):
-            return status
-        clone.run("sleep", "1")
-    raise AssertionError(status)
-
-
 def experiments(clone: Clone) -> dict[str, dict[str, Any]]:
-    """The metrics of each experiment by its name, and how much it trained."""
+    """The metrics of each experiment that succeeded by its name, and how much it trained."""
     [_, base] = json.loads(clone.dvc("exp", "show", "--json"))
-    rows = [revision for experiment in base["experiments"] for revision in experiment["revs"]]
+    rows = [
+        revision
+        for experiment in base["experiments"]
+        if experiment["executor"]["state"] == "success"
+        for revision in experiment["revs"]
+    ]
     return {
         row["name"]: {
             **row["data"]["metrics"]["metrics/answer.json"]["data"],
@@ -40,6 +45,12 @@ def experiments(clone: Clone) -> dict[str, dict[str, Any]]:
         }
         for row in rows
     }
+
+
+@pytest.fixture(scope="module")
+def compared(committed: Clone) -> str:
+    """What `make compare` tells of them."""
+    return compare(committed)
 
 
 def compare(clone: Clone) -> str:
@@ -56,9 +67,10 @@ def cache_size(clone: Clone) -> str:
 
 
 def test_two_queued_experiments_at_once_share_the_trial_cache(committed: Clone) -> None:
-    assert wait_for_queue(committed).count("Success") == 2
+    status = committed.dvc("queue", "status")
+    assert (status.count("Success"), status.count("Failed")) == (2, 1)
     found = experiments(committed)
-    assert len(found) == 2
+    assert found.keys() == {"wide", "wider"}
     for metrics in found.values():
         assert metrics["trials_trained"] + metrics["trials_reused"] == 3
     assert sum(metrics["trials_trained"] for metrics in found.values()) == 4
@@ -66,13 +78,12 @@ def test_two_queued_experiments_at_once_share_the_trial_cache(committed: Clone) 
 
 
 def test_compare_tells_what_each_changed_and_what_came_out_in_80_columns(
-    committed: Clone,
+    committed: Clone, compared: str
 ) -> None:
-    wait_for_queue(committed)
-    output = compare(committed)
-    assert max(map(len, output.splitlines())) == 80
-    rows = {name: row_of(f"{name} ", output).split() for name in experiments(committed)}
-    for name, metrics in experiments(committed).items():
+    assert max(map(len, compared.splitlines())) == 80
+    found = experiments(committed)
+    rows = {name: row_of(f"{name} ", compared).split() for name in found}
+    for name, metrics in found.items():
         assert rows[name][2:] == [
             f"{metrics['best_sigma']:.3g}",
             f"{metrics['accuracy']:.2%}",
@@ -80,10 +91,22 @@ def test_compare_tells_what_each_changed_and_what_came_out_in_80_columns(
             f"{metrics['at_chance']}",
             f"{metrics['diverged']}",
         ]
-    assert {row[1] for row in rows.values()} == {"sigma_max=100", "sigma_max=1000"}
+    assert {name: row[1] for name, row in rows.items()} == {
+        "wide": "sigma_max=100",
+        "wider": "sigma_max=1000",
+    }
     page = committed.path / "dvc_plots" / "index.html"
-    assert page.as_uri() in output
+    assert page.as_uri() in compared
     assert all(f'"rev": "{name}"' in page.read_text() for name in ["HEAD", *rows])
+
+
+def test_compare_tells_of_an_experiment_that_waits_or_failed_no_number(
+    committed: Clone, compared: str
+) -> None:
+    assert row_of("bad (failed)", compared).split()[2:] == ["lr=-1", *5 * "-"]
+    assert row_of("later (queued)", compared).split()[2:] == ["seed=3", *5 * "-"]
+    page = (committed.path / "dvc_plots" / "index.html").read_text()
+    assert '"rev": "bad"' not in page
 
 
 def test_dvc_shows_as_metrics_only_what_answers_the_question(committed: Clone) -> None:
@@ -94,23 +117,9 @@ def test_dvc_shows_as_metrics_only_what_answers_the_question(committed: Clone) -
     assert max(map(len, lines)) <= 80
 
 
-def test_gc_of_dvc_leaves_the_trial_cache_alone_and_prune_what_experiments_use(
-    committed: Clone,
-) -> None:
-    wait_for_queue(committed)
-    committed.dvc("gc", "--workspace", "--force")
-    prune = ("python", "-m", "stages.trial_cache", "prune", "--unused", "--yes")
-    assert "nothing to remove" in committed.run(*prune)
-    committed.dvc("exp", "remove", *list(experiments(committed))[:1])
-    assert "removed 2 trials" in committed.run(*prune)
-
-
 def test_another_clone_pulls_an_experiment_and_trains_nothing(
     committed: Clone, tmp_path: Path
 ) -> None:
-    wait_for_queue(committed)
-    committed.dvc("exp", "run", "--name", "mine", "-S", "sweep.sigma_min=1e-05")
-    committed.run("git", "stash")
     shared = tmp_path / "shared.git"
     committed.run("git", "clone", "-q", "--bare", str(committed.path), str(shared))
     committed.run("git", "remote", "add", "shared", str(shared))
@@ -118,24 +127,22 @@ def test_another_clone_pulls_an_experiment_and_trains_nothing(
     committed.run("git", "clone", "-q", str(shared), str(other.path))
     for clone in (committed, other):
         clone.dvc("remote", "add", "--local", "--default", "storage", str(tmp_path / "storage"))
-    committed.dvc("exp", "push", "shared", "mine")
-    other.dvc("exp", "pull", "origin", "mine")
-    other.dvc("exp", "apply", "mine")
+    committed.dvc("exp", "push", "shared", "wide")
+    other.dvc("exp", "pull", "origin", "wide")
+    other.dvc("exp", "apply", "wide")
     models = other.path / "data" / "models"
     assert len(list(models.glob("*/weights.safetensors"))) == 3
     assert "Running stage" not in other.dvc("repro")
 
 
-def test_compare_tells_of_an_experiment_that_waits_or_failed_no_number(committed: Clone) -> None:
-    committed.dvc("exp", "run", "--queue", "--name", "bad", "-S", "train.lr=-1")
-    committed.dvc("queue", "start")
-    wait_for_queue(committed)
-    committed.dvc("exp", "run", "--queue", "--name", "later", "-S", "sweep.seed=3")
-    output = compare(committed)
-    assert row_of("bad (failed)", output).split()[2:] == ["lr=-1", *5 * "-"]
-    assert row_of("later (queued)", output).split()[2:] == ["seed=3", *5 * "-"]
-    page = (committed.path / "dvc_plots" / "index.html").read_text()
-    assert '"rev": "bad"' not in page
+def test_gc_of_dvc_leaves_the_trial_cache_alone_and_prune_what_experiments_use(
+    committed: Clone,
+) -> None:
+    committed.dvc("gc", "--workspace", "--force")
+    prune = ("python", "-m", "stages.trial_cache", "prune", "--unused", "--yes")
+    assert "nothing to remove" in committed.run(*prune)
+    committed.dvc("exp", "remove", *list(experiments(committed))[:1])
+    assert "removed 2 trials" in committed.run(*prune)
 
 
 def test_compare_tells_any_parameter_and_without_experiments_how_to_make_one(

@@ -6,57 +6,47 @@ import shutil
 import subprocess
 import sys
 import venv
-from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from stages.core.dataset import Dataset
-from tests.conftest import replace_in, write_raw
+from tests.conftest import replace_in
 from tests.pipeline.conftest import Clone
 
-STAGES = ["download", "train", "aggregate", "plot", "report"]
+STAGES = ["download", "train", "aggregate", "plot", "explore", "report"]
 
 
 def stages_run(output: str) -> list[str]:
     return [stage for stage in STAGES if f"Running stage '{stage}'" in output]
 
 
-@pytest.fixture(autouse=True)
-def unchanged(clone: Clone) -> None:
-    """Each test starts from the finished sweep of 3 sigmas."""
-    clone.run("git", "checkout", "-q", "stages")
-    clone.set_params("train.epochs=1", "sweep.num_points=3", "report.histogram_bins=80")
-    clone.set_params("data.name=mnist", "data.path=null")
-    clone.dvc("repro")
-
-
-def test_three_sigmas_learn_real_mnist(clone: Clone) -> None:
-    with (clone.path / "metrics" / "accuracy.csv").open() as file:
+def test_three_sigmas_learn_real_mnist(finished: Clone) -> None:
+    with (finished.path / "metrics" / "accuracy.csv").open() as file:
         accuracy = [float(row["test_accuracy"]) for row in csv.DictReader(file)]
     assert len(accuracy) == 3
     assert accuracy[0] > 0.85
     assert accuracy[1] > 0.90
     assert 0.2 < accuracy[2] < 0.8
-    summary = json.loads((clone.path / "metrics" / "summary.json").read_text())
+    summary = json.loads((finished.path / "metrics" / "summary.json").read_text())
     assert summary["trials"] == 3
     for picture in ("accuracy_vs_sigma.png", "weight_histograms.png"):
-        assert (clone.path / "plots" / picture).read_bytes().startswith(b"\x89PNG")
+        assert (finished.path / "plots" / picture).read_bytes().startswith(b"\x89PNG")
 
 
 def test_repro_again_does_nothing(clone: Clone) -> None:
     assert stages_run(clone.repro()) == []
 
 
-def test_other_bins_run_aggregate_plot_and_report_only(clone: Clone) -> None:
-    assert stages_run(clone.repro("report.histogram_bins=40")) == ["aggregate", "plot", "report"]
+def test_other_bins_run_aggregate_and_what_shows_its_numbers_only(clone: Clone) -> None:
+    ran = stages_run(clone.repro("report.histogram_bins=40"))
+    assert ran == ["aggregate", "plot", "explore", "report"]
     with (clone.path / "metrics" / "histograms.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 3 * 40
 
 
 def test_a_denser_sweep_trains_only_its_new_sigmas_and_going_back_none(clone: Clone) -> None:
-    assert "5 trials: 3 reused, 2 to train" in clone.repro("sweep.num_points=5")
-    going_back = clone.repro("sweep.num_points=3")
+    clone.set_params("sweep.num_points=5")
+    assert "5 trials: 3 reused, 2 to train" in clone.dvc("repro", "train")
+    clone.set_params("sweep.num_points=3")
+    going_back = clone.dvc("repro", "train")
     assert "Stage 'train' is cached" in going_back
     assert "to train" not in going_back
 
@@ -64,64 +54,54 @@ def test_a_denser_sweep_trains_only_its_new_sigmas_and_going_back_none(clone: Cl
 def test_a_comment_in_plot_retrains_nothing(clone: Clone) -> None:
     with (clone.path / "stages" / "plot.py").open("a") as file:
         file.write("# a comment\n")
-    assert stages_run(clone.repro()) == ["plot"]
+    assert stages_run(clone.dvc("repro", "--dry")) == ["plot"]
+
+
+def test_an_edited_source_of_the_page_makes_the_page_again_and_nothing_else(clone: Clone) -> None:
+    page = clone.path / "plots" / "explore.html"
+    assert "/* wide */" not in page.read_text()
+    with (clone.path / "stages" / "explore_page" / "style.css").open("a") as file:
+        file.write("/* wide */\n")
+    assert stages_run(clone.repro()) == ["explore"]
+    assert "/* wide */" in page.read_text()
 
 
 def test_a_comment_in_the_trainer_retrains_nothing(clone: Clone) -> None:
     with (clone.path / "stages" / "engine" / "batched" / "trainer.py").open("a") as file:
         file.write("# a comment\n")
-    assert "3 trials: 3 reused, 0 to train" in clone.repro()
+    assert "3 trials: 3 reused, 0 to train" in clone.dvc("repro", "train")
 
 
 def test_other_training_code_retrains_everything_and_going_back_nothing(clone: Clone) -> None:
-    before = (clone.path / "metrics" / "accuracy.csv").read_text()
+    accuracy = clone.path / "metrics" / "accuracy.csv"
+    before = accuracy.read_text()
     module = clone.path / "stages" / "engine" / "optimizers.py"
     replace_in(module, "ADAM_BETAS = (0.9, 0.999)", "ADAM_BETAS = (0.9, 0.99)")
-    assert "3 trials: 0 reused, 3 to train" in clone.repro()
+    assert "3 trials: 0 reused, 3 to train" in clone.dvc("repro", "aggregate")
+    assert accuracy.read_text() != before
     replace_in(module, "ADAM_BETAS = (0.9, 0.99)", "ADAM_BETAS = (0.9, 0.999)")
-    assert "to train" not in clone.repro()
-    assert (clone.path / "metrics" / "accuracy.csv").read_text() == before
+    assert "to train" not in clone.dvc("repro", "aggregate")
+    assert accuracy.read_text() == before
 
 
 def test_another_data_set_is_trained_on_and_neither_is_downloaded_twice(
     clone: Clone, fashion_mnist_dir: Path
 ) -> None:
     there = Clone(clone.path, {**clone.environment, "FASHION_MNIST_DIR": str(fashion_mnist_dir)})
-    output = there.dvc("exp", "run", "-S", "data.name=fashion_mnist")
+    output = there.dvc("exp", "run", "-S", "data.name=fashion_mnist", "aggregate")
     assert "3 trials: 0 reused, 3 to train" in output
     with (clone.path / "metrics" / "accuracy.csv").open() as file:
         accuracy = [float(row["test_accuracy"]) for row in csv.DictReader(file)]
     assert 0.75 < max(accuracy) < 0.9  # MNIST is learnt to more than that
     nowhere = {"MNIST_DIR": "/nowhere", "FASHION_MNIST_DIR": "/nowhere"}
     offline = Clone(clone.path, {**clone.environment, **nowhere})
-    assert "Stage 'train' is cached" in offline.dvc("exp", "run", "-S", "data.name=mnist")
+    output = offline.dvc("exp", "run", "-S", "data.name=mnist", "aggregate")
+    assert "Stage 'train' is cached" in output
     assert "Data and pipelines are up to date" in offline.dvc("status", "dvc.yaml:train")
-    offline.dvc("exp", "run", "--temp", "-S", "data.name=fashion_mnist", "train")
+    offline.dvc("exp", "run", "--temp", "-S", "data.name=fashion_mnist", "download")
     output = offline.dvc("exp", "run", "-S", "data.name=fashion_mnist", "train")
     assert "data/raw/fashion_mnist: four files verified" in output
     assert "Stage 'train' is cached" in output
-
-
-def test_data_of_ones_own_is_copied_whenever_the_stage_runs(
-    clone: Clone, small_dataset: Dataset, tmp_path: Path
-) -> None:
-    inverted = replace(small_dataset, train_images=255 - small_dataset.train_images)
-    other = replace(inverted, test_labels=inverted.train_labels[:50])
-    one, two = tmp_path / "one", tmp_path / "two"
-    write_raw(one, small_dataset)
-    write_raw(two, inverted)
-    for path in (one, two):
-        clone.set_params("data.name=folder", f"data.path={path}")
-        assert "3 trials: 0 reused, 3 to train" in clone.dvc("repro", "train")
-    shutil.rmtree(one)
-    write_raw(one, other)
-    clone.set_params(f"data.path={one}")
-    assert "3 trials: 0 reused, 3 to train" in clone.dvc("repro", "train")
-    shutil.rmtree(one)
-    write_raw(one, small_dataset)
-    assert "Running stage" not in clone.dvc("repro", "train")  # DVC does not look there
-    clone.dvc("repro", "--force", "--single-item", "download")
-    assert "Stage 'train' is cached" in clone.dvc("repro", "train")
 
 
 def test_runtime_settings_run_nothing(clone: Clone) -> None:
@@ -145,8 +125,8 @@ def test_a_refused_parameter_is_one_line_and_loses_nothing(clone: Clone) -> None
     assert stages_run(clone.repro()) == []
 
 
-def test_the_parameters_of_a_result_are_a_table(clone: Clone) -> None:
-    with (clone.path / "metrics" / "params.csv").open() as file:
+def test_the_parameters_of_a_result_are_a_table(finished: Clone) -> None:
+    with (finished.path / "metrics" / "params.csv").open() as file:
         table = {row["name"]: json.loads(row["value"]) for row in csv.DictReader(file)}
     assert table["model.hidden"] == [128, 64]
     assert table["train.epochs"] == 1
@@ -198,5 +178,5 @@ def test_dvc_outside_the_environment_says_how_to_get_in(clone: Clone, tmp_path: 
 def test_an_experiment_with_a_number_in_scientific_notation_runs(clone: Clone) -> None:
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "finished sweep")
-    output = clone.dvc("exp", "run", "--temp", "-S", "sweep.sigma_min=1e-05")
+    output = clone.dvc("exp", "run", "--temp", "-S", "sweep.sigma_min=1e-05", "train")
     assert "3 trials: 1 reused, 2 to train" in output

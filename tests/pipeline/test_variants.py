@@ -1,4 +1,8 @@
-"""Variants as users ask for them: real `dvc` commands, on a data set of a few images."""
+"""Variants and data of one's own: real `dvc` commands, on a data set of a few images."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +22,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> C
     clone = make_clone(folder / "clone", folder / "no MNIST")
     clone.set_params("data.name=folder", f"data.path={folder / 'images'}")
     clone.set_params("train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]")
+    clone.set_params("runtime.workers=1")  # so little work is done sooner by one
     write_own(clone.path)
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "small")
@@ -25,9 +30,15 @@ def small(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> C
     return clone
 
 
+@pytest.fixture(autouse=True)
+def unchanged(small: Clone) -> None:
+    """Each test asks for what the clone has run at first."""
+    small.run("git", "checkout", "-q", "params.yaml", "networks")
+
+
 def test_a_variant_is_asked_for_and_changed_on_the_command_line(small: Clone) -> None:
-    first = small.dvc(*TRAIN, "-S", "+variants.adam={}", "-S", "+variants.sgd.train.optimizer=sgd")
-    assert "6 trials: 3 reused, 3 to train" in first
+    asked = ["+variants.adam={}", "+variants.sgd.train.optimizer=sgd"]
+    small.dvc("exp", "run", "check", "-S", asked[0], "-S", asked[1])
     output = small.dvc(*TRAIN, "-S", "+variants.sgd.train.lr=0.1")
     assert "6 trials: 3 reused, 3 to train" in output
     output = small.dvc(*TRAIN, "-S", "variants.sgd.train.lr=0.2")
@@ -35,7 +46,6 @@ def test_a_variant_is_asked_for_and_changed_on_the_command_line(small: Clone) ->
     assert len(list((small.path / "data" / "models").glob("sgd/*/trial.json"))) == 3
     mistake = small.dvc(*TRAIN, "-S", "variants.sgd.train.lr=fast", succeeds=False)
     assert "variants.sgd.train.lr" in mistake
-    small.run("git", "checkout", "-q", "params.yaml")
 
 
 def test_an_edited_network_is_trained_again_and_no_other(small: Clone) -> None:
@@ -49,4 +59,24 @@ def test_an_edited_network_is_trained_again_and_no_other(small: Clone) -> None:
     replace_in(file, "nn.Tanh()", "nn.ReLU()")
     assert "6 trials: 3 reused, 3 to train" in small.dvc("repro", "train")
     replace_in(file, "nn.ReLU()", "nn.Tanh()")
+    assert "Stage 'train' is cached" in small.dvc("repro", "train")
+
+
+def test_data_of_ones_own_is_copied_whenever_the_stage_runs(
+    small: Clone, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    inverted = replace(small_dataset, train_images=255 - small_dataset.train_images)
+    other = replace(inverted, test_labels=inverted.train_labels[:50])
+    one, two = small.path.with_name("images"), tmp_path / "two"
+    write_raw(two, inverted)
+    small.set_params(f"data.path={two}")
+    assert "3 trials: 0 reused, 3 to train" in small.dvc("repro", "train")
+    shutil.rmtree(one)
+    write_raw(one, other)
+    small.set_params(f"data.path={one}")
+    assert "3 trials: 0 reused, 3 to train" in small.dvc("repro", "train")
+    shutil.rmtree(one)
+    write_raw(one, small_dataset)
+    assert "Running stage" not in small.dvc("repro", "train")  # DVC does not look there
+    small.dvc("repro", "--force", "--single-item", "download")
     assert "Stage 'train' is cached" in small.dvc("repro", "train")

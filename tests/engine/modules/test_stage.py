@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from tests.conftest import REPOSITORY, fail_stage, replace_in, run_stage, write_params
+from tests.conftest import REPOSITORY, fail_stage, replace_in
+from tests.test_train import train
 
 LENET = "networks/lenet.py:LeNet"
 SWEEP = {"num_points": 2, "initializers": ["lsuv"]}
@@ -13,14 +14,17 @@ def test_editing_a_network_retrains_its_trials_and_a_mistake_in_it_is_one_line(
     workspace: Path,
 ) -> None:
     shutil.copytree(REPOSITORY / "networks", workspace / "networks")
-    write_params(workspace, model={"network": LENET}, train={"epochs": 1}, sweep=SWEEP)
-    assert "3 trials: 0 reused, 3 to train" in run_stage(workspace, "train")[0]
+
+    def trained(epochs: int) -> str:
+        asked = {"model": {"network": LENET}, "train": {"epochs": epochs}, "sweep": SWEEP}
+        return train(workspace, **asked)[0]
+
+    assert "3 trials: 0 reused, 3 to train" in trained(epochs=1)
     file = workspace / "networks" / "lenet.py"
     replace_in(file, "hidden = relu(self.fc2(hidden))", "hidden = relu(self.fc2(hidden))  # again")
-    write_params(workspace, model={"network": LENET}, train={"epochs": 2}, sweep=SWEEP)
-    assert "3 of them go on from epoch 1" in run_stage(workspace, "train")[0]
+    assert "3 of them go on from epoch 1" in trained(epochs=2)
     replace_in(file, "hidden = relu(self.fc2(hidden))", "hidden = relu(self.fc2(hidden)) * 2")
-    assert "3 trials: 0 reused, 3 to train" in run_stage(workspace, "train")[0]
+    assert "3 trials: 0 reused, 3 to train" in trained(epochs=2)
     replace_in(
         file,
         "        maps = max_pool2d",
