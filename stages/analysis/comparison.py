@@ -106,7 +106,7 @@ def _best_variant(
     level, behind, unknown = [], [], []
     for of in others:
         name, found = of.setting.variant, of_leader[of.setting.variant]
-        if not found.known:
+        if not (found.known and of_leader[first.setting.variant].known):
             unknown.append(f"{name} {reached(of, of.best)}")
         elif found.beyond_noise:
             off = f"{100 * found.difference:.2f} ± {100 * found.error:.2f} points"

@@ -43,6 +43,8 @@ def test_lone_variants_are_told_and_not_judged() -> None:
     [told] = best_variants(variants([0.98], [0.2], [0.979]))
     assert "the highest of all. Not judged, for want of replicates: v2 97.90 % and v1 2" in told
     assert "which flatters all" in told
+    [told] = best_variants(variants([0.98], [0.2, 0.21, 0.2], [0.3, 0.31, 0.3]))
+    assert "noise" not in told  # the highest has no replicates
     assert judging(variants([0.98], [0.2])) == []
     assert "too few" in judging(variants([0.98, 0.97], [0.2, 0.3]))[0]
 
