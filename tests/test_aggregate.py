@@ -135,16 +135,17 @@ def test_what_was_not_kept_or_is_no_image_is_missing_and_nothing_else(tmp_path: 
         "records": {"sweep": {"keep_weights": False}},
         "channels": {"model": {"network": module.path}},
     }
-    write_params(tmp_path, sweep={"num_points": 2}, variants=variants)
+    write_params(tmp_path, train={"epochs": 5}, sweep={"num_points": 2}, variants=variants)
     modules = {(module.path, "mnist"): module}
     made_up.aggregated(tmp_path, lambda _, trial: [0.5] * trial.records, modules=modules)
     whole, records, channels = snapshots_of(tmp_path)
     assert whole
     assert whole.features
-    assert whole.features.images.shape == (2, 3, 4, 3, 4)  # fewer than 16 units
+    assert whole.features.epochs.tolist() == [0, 1, 2, 4, 5]
+    assert whole.features.images.shape == (2, 5, 4, 3, 4)  # fewer than 16 units
     assert records is None
     assert channels
-    assert channels.histograms.shape == (2, 3, 2, 66)
+    assert channels.histograms.shape == (2, 6, 2, 66)
     assert channels.features is None
     assert {row["variant"] for row in rows(tmp_path, "features.csv")} == {"whole"}
 

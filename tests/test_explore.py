@@ -172,7 +172,7 @@ def test_every_moment_is_reached_by_keys_and_its_numbers_are_those_of_the_files(
     tensors = load_file(folder / "metrics" / "snapshots.safetensors")
     seen = set()
     for place, (variant, of) in enumerate(zip(VARIANTS, metrics, strict=True)):
-        opened.page.locator("#variants label").nth(place).click()
+        opened.page.locator("#choices label").nth(place).click()
         opened.page.evaluate("document.activeElement.blur()")
         told = sentences(of.results(), of.probes())
         opened.press(*["ArrowLeft"] * len(SIGMAS))
@@ -281,7 +281,24 @@ def test_counts_and_images_are_those_that_were_kept(opened: Opened, folder: Path
         }"""
     )
     kept = tensors["Adam/features"]
-    assert (np.array(shades) == np.rint(kept.reshape(*kept.shape[:2], -1) / 127 * 7)).all()
+    levels = np.rint(kept / 127 * 7).astype(int)
+    assert (np.array(shades) == levels.reshape(*kept.shape[:2], -1)).all()
+    opened.go("variant=Adam&sigma=0.03&epoch=3")
+    painted, colours = opened.page.evaluate(
+        """() => {
+          const canvas = document.querySelectorAll("#units canvas")[1];
+          const { width, height } = canvas;
+          const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+          const rows = Array.from({ length: height }, (_, y) => Array.from({ length: width },
+            (_, x) => [...data.slice(4 * (y * width + x), 4 * (y * width + x) + 3)]));
+          return [rows, palette()];
+        }"""
+    )
+    rows_of, columns_of = kept.shape[-2:]
+    for unit, image in enumerate(levels[1, -1]):
+        top, left = unit // 8 * (rows_of + 1), unit % 8 * (columns_of + 1)
+        part = np.array(painted)[top : top + rows_of, left : left + columns_of]
+        assert part == pytest.approx(np.array(colours)[image + 7], abs=1)
 
 
 def test_the_slider_lies_below_the_chart_and_is_dragged_to_every_sigma(opened: Opened) -> None:
@@ -334,6 +351,14 @@ def test_space_plays_the_epochs_to_the_last_and_pauses(opened: Opened) -> None:
     opened.page.wait_for_function(f"state.moment === {EPOCHS} && playing === undefined")
 
 
+def test_who_wants_little_motion_gets_it(folder: Path, opened: Opened, open_page: Open) -> None:
+    calm = open_page(folder / explore.PAGE, reduced_motion="reduce")
+    assert calm.page.evaluate("STEP") > opened.page.evaluate("STEP")
+    for page in (calm.page, opened.page):
+        assert page.evaluate("document.getAnimations().length") == 0
+        assert page.evaluate("playing === undefined")
+
+
 def test_a_pinned_sigma_leaves_its_ghost_in_every_panel(opened: Opened) -> None:
     opened.go("variant=Adam&sigma=0.0001&epoch=2")
     before = drawings(opened)
@@ -366,7 +391,7 @@ def drawings(opened: Opened) -> dict[str, Any]:
 
 
 def test_the_address_is_a_link_to_the_moment(opened: Opened, folder: Path, open_page: Open) -> None:
-    opened.page.locator("#variants label").nth(1).click()
+    opened.page.locator("#choices label").nth(1).click()
     opened.page.evaluate("document.activeElement.blur()")
     opened.press("ArrowLeft", "Shift+ArrowLeft", "p", "ArrowLeft")
     state = opened.state()
@@ -408,11 +433,35 @@ def test_the_first_link_shows_one_sigma_with_two_fates(opened: Opened) -> None:
 
 def test_a_variant_is_chosen_at_the_same_sigma(opened: Opened) -> None:
     opened.go("variant=Adam&sigma=10&epoch=1")
-    assert opened.page.locator("#variants label").all_inner_texts() == list(VARIANTS)
-    opened.page.locator("#variants label").nth(1).click()
+    assert opened.page.locator("#choices label").all_inner_texts() == list(VARIANTS)
+    opened.page.locator("#choices label").nth(1).click()
     opened.settle()
     assert opened.state() == {"variant": 1, "sigma": 2, "moment": 1, "pin": None}
     assert "by SGD, learning rate 0.01" in opened.page.locator("#about").inner_text()
+
+
+def test_the_sweeps_of_another_page_stand_beside_these(
+    opened: Opened, folder: Path, tmp_path: Path
+) -> None:
+    sweep = {"sigmas": [1e-3, 0.1], "initializers": []}
+    other = make_page(tmp_path, sweep=sweep, train={"epochs": 2}, model={"hidden": [4, 3]})
+    opened.page.locator("#file").set_input_files(other)
+    opened.page.wait_for_function("sweeps.length === 3")
+    opened.settle()
+    names = [*VARIANTS, "explore"]
+    assert opened.page.locator("#choices label").all_inner_texts() == names
+    opened.page.locator("#choices label").nth(2).click()
+    opened.page.locator("#sigma").focus()
+    opened.press("End")
+    assert opened.state()["variant"] == 2
+    shown = opened.read()
+    assert shown["epoch"] == "after epoch 2"
+    check_accuracies(shown, tmp_path, "", 0.1, 2)
+    check_layers(shown, tmp_path, "", 0.1, 2)
+    check_snapshot(shown, load_file(tmp_path / "metrics/snapshots.safetensors"), "", 1, 2)
+    opened.page.locator("#file").set_input_files(folder / "metrics" / "accuracy.csv")
+    opened.page.wait_for_function("element('added').textContent !== ''")
+    assert "accuracy.csv is no page" in opened.page.locator("#added").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -521,7 +570,7 @@ def test_a_page_that_would_be_too_large_keeps_the_ends_of_what_was_recorded(
     moments = opened.page.evaluate(
         "sweeps.map(({ units, weights }) => [units, weights]).flat().map(({ moments }) => moments)"
     )
-    assert moments == [[0, 3]] * 4
+    assert moments == [[0, 3], [0, 1, 2, 3]] * 2
 
 
 def test_text_of_a_file_stays_text(folder: Path, tmp_path: Path, open_page: Open) -> None:

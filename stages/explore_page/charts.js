@@ -40,7 +40,15 @@ class Chart {
     this.view = view;
     this.padding = padding;
     this.fit();
-    new ResizeObserver(() => { if (this.fit()) this.view.run(); }).observe(place);
+    this.observer = new ResizeObserver(() => { if (this.fit()) this.view.run(); });
+    this.observer.observe(place);
+  }
+
+  /** Make room for another chart in its place. */
+  end() {
+    this.observer.disconnect();
+    this.view.finalize();
+    this.place.replaceChildren();
   }
 
   /**
@@ -113,7 +121,7 @@ function specification(x, y) {
     scale, orient, title: of.title, grid: true, aria: false, tickSize: 4, labelPadding: 3, titlePadding: 5,
     values: scale === "x" ? { signal: "ticks" } : of.values,
     labelOverlap: scale === "x", titleFontWeight: "normal",
-    ...(scale === "y" ? { titleX: 13 - PADDING.left } : {}),
+    ...(scale === "y" ? { titleX: TEXT + 4 - PADDING.left } : {}),
     encode: { labels: { update: { text: { signal: of.label ?? "told(datum.value)" } } } },
   });
   return {

@@ -1,7 +1,9 @@
 // Sliders, keys, links: each changes the state, and all of the page is drawn again.
 
-const STEP = 700;  // milliseconds of an epoch that plays
-const LINK_AFTER = 250;  // milliseconds without a move after which the address tells the state
+/** Milliseconds of an epoch that plays. Nothing else on the page moves by itself. */
+const STEP = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2000 : 700;
+/** Milliseconds without a move after which the address tells the state. */
+const LINK_AFTER = 250;
 
 let due = false;
 
@@ -84,7 +86,7 @@ function fitSlider({ sigmas }) {
 /** @param {KeyboardEvent} event */
 function keyed(event) {
   const target = /** @type {HTMLElement} */ (event.target);
-  const button = target.matches("button, a, summary, input[type=radio]");
+  const button = target.matches("button, a, summary, input[type=radio], input[type=file]");
   const [sigma, epoch] = [target.id === "sigma", target.id === "epoch"];
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const steps = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1,
@@ -124,6 +126,11 @@ function listen() {
   element("pin").addEventListener("click", togglePin);
   element("accuracy").addEventListener("pointerdown", pointed);
   element("accuracy").addEventListener("pointermove", pointed);
+  const files = /** @type {HTMLInputElement} */ (element("file"));
+  files.addEventListener("change", async () => {
+    for (const file of files.files ?? []) await addPage(file);
+    files.value = "";
+  });
   document.addEventListener("keydown", keyed);
   addEventListener("hashchange", () => {
     if (location.hash === link) return;

@@ -32,7 +32,7 @@
  * @property {Weights|null} weights
  * @property {Units|null} units
  * @property {Digits|null} digits
- * @property {string} missing  why these three are null
+ * @property {{weights: string, units: string, digits: string}} missing  why those are null
  */
 
 /**
@@ -71,23 +71,21 @@
 /** @typedef {{sweeps: Sweep[], tour: Stop[]}} Page */
 
 /**
- * What an element holds, gzipped and in base64.
+ * What an element of a page like this one holds, gzipped and in base64.
+ * @param {Document} of
  * @param {string} id
- * @returns {Promise<ArrayBuffer>}
+ * @returns {Promise<Uint8Array>}
  */
-function unpacked(id) {
-  const packed = Uint8Array.from(atob(element(id).textContent ?? ""), c => c.charCodeAt(0));
+async function unpacked(of, id) {
+  const text = of.getElementById(id)?.textContent;
+  if (!text) throw new Error(`no ${id}`);
+  const packed = Uint8Array.from(atob(text), c => c.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/**
- * Text, of what an element holds.
- * @param {string} id
- */
-async function unpackedText(id) {
-  return new TextDecoder().decode(await unpacked(id));
-}
+/** @param {Uint8Array} bytes */
+function textOf(bytes) { return new TextDecoder().decode(bytes); }
 
 /**
  * @param {string} id
@@ -149,5 +147,5 @@ function superscript(exponent) {
 
 /** @param {number|null|undefined} share */
 function percent(share) {
-  return share === null || share === undefined ? "unknown" : `${(100 * share).toFixed(2)} %`;
+  return share === null || share === undefined ? "unknown" : `${(100 * share).toFixed(2)}\u00a0%`;
 }

@@ -18,6 +18,14 @@ function draw() {
   document.documentElement.dataset.shown = fragment(state, sweeps);
 }
 
+/** Change a text, but only to another: a screen reader says again what is written again.
+ * @param {string} id
+ * @param {string} text */
+function say(id, text) {
+  const place = element(id);
+  if (place.textContent !== text) place.textContent = text;
+}
+
 function drawControls() {
   const sweep = current(), sigma = /** @type {HTMLInputElement} */ (element("sigma"));
   const epoch = /** @type {HTMLInputElement} */ (element("epoch"));
@@ -31,11 +39,11 @@ function drawControls() {
   Object.assign(readout.dataset, { test, training });
   readout.replaceChildren(made("strong", {}, named(state)), `, ${when()}: test ${percent(test)}`,
     training === null ? "" : `, training ${percent(training)}`);
-  element("headline").textContent = sweep.headline;
-  element("about").textContent = sweep.about;
-  element("sentence").textContent = sweep.sentences[state.sigma][state.moment];
-  element("pin").textContent = state.pin ? "Unpin" : "Pin this σ, to compare";
-  element("pinned").textContent = state.pin ? `Dashed: ${named(state.pin)}` : "";
+  say("headline", sweep.headline);
+  say("about", sweep.about);
+  say("sentence", sweep.sentences[state.sigma][state.moment]);
+  say("pin", state.pin ? "Unpin" : "Pin this σ, to compare");
+  say("pinned", state.pin ? `Dashed: ${named(state.pin)}` : "");
   for (const radio of document.querySelectorAll("#variants input"))
     /** @type {HTMLInputElement} */ (radio).checked = radio.id === `variant-${state.variant}`;
 }
@@ -50,7 +58,7 @@ function drawCharts() {
     { x: [0, last], ticks: wholes(0, last) });
   const x = layersAcross() ? [1, sweep.layers.length] : [0, last];
   for (const quantity of LAYERED) {
-    const values = sweep[quantity][state.sigma][state.moment].map(told);
+    const values = sweep[quantity][state.sigma][state.moment].map(value => told(value));
     charts[quantity].draw(layerDrawing(quantity, sweeps, state, ends[quantity]),
       `${document.querySelector(`#${quantity} h2`)?.textContent}; ${where}, from the first layer to
       the last: ${values.join(", ")}`, { x, ticks: wholes(x[0], x[1]) });
@@ -58,7 +66,7 @@ function drawCharts() {
   charts.weights.draw(weightsDrawing(sweeps, state), `Spread of the weights; ${where}: ` +
     rowsOf(sweep).map(layer => `${sweep.layers[layer]} ` +
       told(spread(sweep, state.sigma, state.moment, layer))).join(", "));
-  explain("weights", sweep.weights ? "" : sweep.missing);
+  explain("weights", sweep.weights ? "" : sweep.missing.weights);
 }
 
 /**
@@ -75,7 +83,7 @@ function explain(panel, why) {
 
 function drawUnits() {
   const sweep = current();
-  explain("units", sweep.units ? "" : sweep.missing);
+  explain("units", sweep.units ? "" : sweep.missing.units);
   const sets = [{ title: "before training", of: { ...state, moment: 0 } },
     { title: "now", of: state },
     ...(state.pin ? [{ title: `${named(state.pin)}, now`, of: { ...state, ...state.pin } }] : [])];
@@ -102,7 +110,7 @@ function drawUnits() {
 
 function drawDigits() {
   const sweep = current(), { digits } = sweep;
-  explain("digits", digits ? "" : sweep.missing);
+  explain("digits", digits ? "" : sweep.missing.digits);
   if (!digits) return;
   const list = /** @type {HTMLElement} */ (document.querySelector("#digits ol"));
   if (list.dataset.of !== String(digits.place)) {

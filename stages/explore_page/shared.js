@@ -1,11 +1,8 @@
 // What all parts of the page share: its data, what is chosen, its charts.
 
-/** @type {Page} */
-let page;
 /** @type {Sweep[]} */
 let sweeps;
-/** @type {Uint8Array} */
-let pixels;
+let pixels = new Uint8Array();
 /** @type {State} */
 let state;
 /** @type {Record<string, Chart>} */

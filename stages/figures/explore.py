@@ -1,7 +1,7 @@
 """What the page that one touches knows: numbers, sentences and pictures of all sweeps, packed.
 
 The page is one file of bounded size. Where all that was kept of the networks does not fit, pictures
-and histograms of epochs in between are left out, at last all of them.
+of epochs in between are left out first, at last all pictures and histograms.
 """
 
 import base64
@@ -9,9 +9,10 @@ import gzip
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import vl_convert
@@ -47,10 +48,21 @@ LEVELS = 7
 _DIGITS = 5
 """Significant digits of what was measured in layers; charts and the table show three."""
 
-_DETAIL = (None, 3, 2, 0)
-"""Moments of which pictures and histograms are kept, ever fewer until the page fits; None: all."""
-
 Array = NDArray[Any]
+
+
+class Detail(NamedTuple):
+    """Of how many moments there are pictures of units, and histograms; None: of all."""
+
+    units: int | None
+    weights: int | None
+
+
+_DETAILS = tuple(
+    Detail(units, weights)
+    for units, weights in ((None, None), (4, None), (3, None), (2, None), (0, 3), (0, 0))
+)
+"""Ever less, until the page fits."""
 
 
 @dataclass
@@ -70,16 +82,15 @@ class Pixels:
 
 def page(metrics: Sequence[Metrics]) -> str:
     """The whole page, with as much detail as fits into LIMIT."""
-    vega = _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
-    for most in _DETAIL:
+    for detail in _DETAILS:
         pixels = Pixels()
         content = json.dumps(
-            _content(metrics, pixels, most), allow_nan=False, separators=(",", ":")
+            _content(metrics, pixels, detail), allow_nan=False, separators=(",", ":")
         )
         parts = {
             "style": _source("style.css"),
             "script": "\n".join(['"use strict";', *map(_source, SCRIPTS)]),
-            "vega": vega,
+            "vega": _vega(),
             "data": _packed(content.encode()),
             "pixels": _packed(bytes(pixels.content)),
         }
@@ -91,6 +102,12 @@ def page(metrics: Sequence[Metrics]) -> str:
     return written
 
 
+@cache
+def _vega() -> str:
+    """The installed Vega, packed."""
+    return _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
+
+
 def _source(name: str) -> str:
     return (SOURCES / name).read_text(encoding="utf-8")
 
@@ -100,10 +117,10 @@ def _packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
-def _content(metrics: Sequence[Metrics], pixels: Pixels, most: int | None) -> dict[str, Any]:
+def _content(metrics: Sequence[Metrics], pixels: Pixels, detail: Detail) -> dict[str, Any]:
     """The `Page` of data.js."""
     return {
-        "sweeps": [_sweep(of, pixels, most) for of in metrics],
+        "sweeps": [_sweep(of, pixels, detail) for of in metrics],
         "tour": [_stop(stop) for stop in tour([of.results() for of in metrics])],
     }
 
@@ -121,7 +138,7 @@ def _stop(stop: Stop) -> dict[str, Any]:
     return {"text": stop.text, "state": state}
 
 
-def _sweep(metrics: Metrics, pixels: Pixels, most: int | None) -> dict[str, Any]:
+def _sweep(metrics: Metrics, pixels: Pixels, detail: Detail) -> dict[str, Any]:
     """The `Sweep` of data.js."""
     setting, results, probes = metrics.setting, metrics.results(), metrics.probes()
     points, best = results.points, results.best
@@ -140,7 +157,7 @@ def _sweep(metrics: Metrics, pixels: Pixels, most: int | None) -> dict[str, Any]
             ("moved", "movement"),
         )
     }
-    kept = metrics.snapshots() if most != 0 else None
+    kept = metrics.snapshots()
     return {
         "name": setting.variant,
         "headline": headline(results),
@@ -173,10 +190,10 @@ def _sweep(metrics: Metrics, pixels: Pixels, most: int | None) -> dict[str, Any]
         **of_layers,
         "theory": _theory(metrics),
         "sentences": sentences(results, probes),
-        "weights": _weights(kept, most) if kept else None,
-        "units": _units(kept, pixels, most) if kept else None,
+        "weights": _weights(kept, detail.weights),
+        "units": _units(kept, pixels, detail.units),
         "digits": _digits(kept, pixels) if kept else None,
-        "missing": _missing(metrics, kept),
+        "missing": _missing(kept),
     }
 
 
@@ -224,27 +241,31 @@ def _theory(metrics: Metrics) -> dict[str, Any] | None:
     }
 
 
-def _missing(metrics: Metrics, kept: Snapshots | None) -> str:
-    """Why there is no picture where there is none."""
-    if not metrics.setting.keeps_weights:
-        return (
+def _missing(kept: Snapshots | None) -> dict[str, str]:
+    """Why a panel has no picture, if it has none."""
+    if kept is None:
+        why = (
             "Not kept: sweep.keep_weights is false in params.yaml. Set it to true, and dvc repro "
             "brings this picture."
         )
-    if kept is None:
-        return "Left out: the page would be too large with this picture."
-    return "The first layer does not see whole images, so its weights are none."
+        return dict.fromkeys(("weights", "units", "digits"), why)
+    left_out = "Left out: with it the page would be too large."
+    no_image = "The first layer does not see whole images, so its weights are none."
+    units = no_image if kept.features is None else left_out
+    return {"weights": left_out, "units": units, "digits": ""}
 
 
 def chosen(moments: int, most: int | None) -> list[int]:
-    """Places of at most so many of `moments`: the last, the first two, those in between."""
+    """Places of all moments, or of at most so many: the first and the last, the second, others."""
     if most is None or moments <= most:
         return list(range(moments))
-    return sorted({0, moments - 1} if most == 2 else {0, 1, moments - 1})
+    return [*range(most - 1), moments - 1]
 
 
-def _weights(kept: Snapshots, most: int | None) -> dict[str, Any]:
+def _weights(kept: Snapshots | None, most: int | None) -> dict[str, Any] | None:
     """The `Weights` of data.js."""
+    if kept is None or most == 0:
+        return None
     moments = chosen(kept.histograms.shape[1], most)
     return {
         "moments": moments,
@@ -253,9 +274,9 @@ def _weights(kept: Snapshots, most: int | None) -> dict[str, Any]:
     }
 
 
-def _units(kept: Snapshots, pixels: Pixels, most: int | None) -> dict[str, Any] | None:
+def _units(kept: Snapshots | None, pixels: Pixels, most: int | None) -> dict[str, Any] | None:
     """The `Units` of data.js."""
-    if kept.features is None:
+    if kept is None or kept.features is None or most == 0:
         return None
     moments = chosen(len(kept.features.epochs), most)
     images, scales = kept.features.images[:, moments], kept.features.scales[:, moments]

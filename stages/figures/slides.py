@@ -15,10 +15,10 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
 
-ROW_BY_ROW = frozenset({"accuracy_vs_sigma", "signals", "before_after"})
+ROW_BY_ROW = frozenset({"accuracy_vs_sigma", "signals", "before_after", "features"})
 """Figures, by name, whose rows of panels are read one by one."""
 
-_LEGEND_LINE = 44
+_LEGEND_LINE = 46
 """Characters, so that two entries of a legend stand side by side."""
 
 Rows = Sequence[Sequence[Axes]]
@@ -59,8 +59,9 @@ def _say_in_each_row_what_is_said_once(figure: Figure, rows: Rows) -> None:
         rows[-1][middle].set_xlabel(below_all)
     for row in rows:
         for axes, first, last in zip(row, rows[0], rows[-1], strict=True):
-            if not axes.get_title("left"):
-                axes.set_title(first.get_title("left"), fontsize=10)
+            for place in ("left", "center"):
+                if (said := first.get_title(place)) and not axes.get_title(place):
+                    axes.set_title(said, loc=place, fontsize=10)
             axes.set_xlabel(axes.get_xlabel() or last.get_xlabel())
             axes.tick_params(labelbottom=True)
 

@@ -170,7 +170,8 @@ def experiments(installed: Clone) -> dict[str, Metrics]:
             aggregate.main(Path())
             if not results:  # no test looks into the pictures
                 plot.main(Path())
-        installed.run("git", "commit", "-qam", name)
+        installed.run("git", "add", "-A")
+        installed.run("git", "commit", "-qm", name)
         installed.run("git", "tag", name)
         results[name] = read_metrics(installed)
     return results

@@ -79,6 +79,14 @@ def test_the_exercises_of_the_lesson_come_out_as_it_says(clone: Clone) -> None:
         assert last_accuracies(clone) == pytest.approx(expected, abs=12)
 
 
+def test_the_lesson_speaks_of_panels_that_the_page_has() -> None:
+    page = (REPOSITORY / "stages" / "explore_page" / "index.html").read_text()
+    shown = re.findall(r"page shows\.\*\*.*?(?=^##)", LESSON.read_text(), re.MULTILINE | re.DOTALL)
+    named = {name for text in shown for name in re.findall(r"^- \*([^*]+)\*", text, re.MULTILINE)}
+    assert len(named) >= 5
+    assert {name for name in named if not re.search(rf"<h2>(\d\. )?{name}</h2>", page)} == set()
+
+
 def test_the_notebook_runs_and_its_committed_pictures_are_of_the_committed_results(
     clone: Clone,
 ) -> None:
