@@ -81,7 +81,7 @@ def read_evidence(metrics: Metrics, results: Results) -> list[str]:
     """What the layers, theory and the named initialisers say."""
     probes = metrics.probes()
     return [
-        *named_initialisers(metrics.baselines(), results),
+        *named_initialisers(results),
         *vanishing_and_exploding(results, probes),
         *movement(results.points, probes),
         *first_layer_images(results, metrics.features()),

@@ -16,8 +16,11 @@ from safetensors.numpy import save
 
 from stages import aggregate
 from stages.analysis.accuracy import accuracy_points, summarize
+from stages.analysis.baselines import Baseline, baselines
 from stages.analysis.findings import Results
+from stages.analysis.seeds import Seeds
 from stages.analysis.setting import Setting
+from stages.analysis.tables import standard_error
 from stages.core.dataset import Dataset
 from stages.core.facts import FACTS, DataFacts, Facts
 from stages.core.networks import Module
@@ -171,7 +174,23 @@ def record(
     return record_of(trial, accuracies, diverged, untrained, gap, provenance)
 
 
-def results_of(records: Sequence[Record], variant: str = "", **changes: Any) -> Results:
+def baseline(name: str, *accuracies: float, untrained: float = 0.1, diverged: int = 0) -> Baseline:
+    """A named initialiser beside the sweep, by the accuracy of each replicate."""
+    records = [
+        record(math.nan, [a], replicate, diverged > replicate, 0.01, name, untrained)
+        for replicate, a in enumerate(accuracies)
+    ]
+    [found] = baselines(records, setting_of().holdout, 1, {name: (0.1,)})
+    return found
+
+
+def results_of(
+    records: Sequence[Record],
+    variant: str = "",
+    named: Sequence[Baseline] = (),
+    seeds: Seeds | None = None,
+    **changes: Any,
+) -> Results:
     """What the metrics tell of `records`, whose last epoch is their end."""
     train = {"epochs": len(records[0].history), **changes.pop("train", {})}
     setting = setting_of(variant, train=train, **changes)
@@ -183,7 +202,28 @@ def results_of(records: Sequence[Record], variant: str = "", **changes: Any) -> 
         ).tolist()
         for point in points
     }
-    return Results(points, summarize(points, records, 1), courses, setting)
+    return Results(points, summarize(points, records, 1), courses, setting, named, seeds)
+
+
+def with_accuracies(results: Results, accuracies: NDArray[np.float64]) -> Results:
+    """`results` with other accuracies (K, n) of its sigmas, then of its named initialisers."""
+    n = accuracies.shape[1]
+    changes: list[dict[str, Any]] = [
+        {
+            "test_accuracy": float(of.mean()),
+            "standard_error": float(standard_error(of)) if n > 1 else None,
+            "n": n,
+            "accuracies": tuple(of.tolist()),
+        }
+        for of in accuracies
+    ]
+    points = [replace(p, **new) for p, new in zip(results.points, changes, strict=False)]
+    named = [
+        replace(b, **new) for b, new in zip(results.named, changes[len(points) :], strict=True)
+    ]
+    best = max(points, key=lambda point: point.test_accuracy)
+    summary = {**results.summary, "best_sigma": best.sigma, "best_accuracy": best.test_accuracy}
+    return replace(results, points=points, named=named, summary=summary)
 
 
 def record_file(record: Record) -> bytes:

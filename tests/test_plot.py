@@ -25,7 +25,6 @@ from safetensors.numpy import save
 
 from stages import page, plot
 from stages.analysis.accuracy import accuracy_points
-from stages.analysis.baselines import Baseline
 from stages.analysis.captions import accuracy, weights
 from stages.analysis.histograms import Histogram
 from stages.analysis.metrics import read_metrics
@@ -36,7 +35,7 @@ from stages.figures import accuracy_vs_sigma, weight_histograms
 from stages.figures.style import LOOK_OF_SCHEME, house_style
 from stages.process.door import InputError
 from tests.conftest import PICTURES, REPOSITORY, fail_stage, run_stage, write_params
-from tests.models import MNIST, aggregated, record, results_of, setting_of
+from tests.models import MNIST, aggregated, baseline, record, results_of, setting_of
 
 TEMPLATES = REPOSITORY / ".dvc" / "plots"
 PLOTS = {
@@ -242,8 +241,8 @@ def test_sentences_appear_only_where_they_are_true() -> None:
     assert "textbook" not in said([0.01, 0.1], lambda *_: 0.974)
     assert "end of the sweep" in said(SIGMAS, lambda sigma, _: 0.5 + sigma / 10)
     assert "end of the sweep" not in said(SIGMAS, peaked)
-    assert "noise" in said(SIGMAS, peaked)
-    assert "noise" not in said(SIGMAS, peaked, replicates=2)
+    assert "what another seed would change is not known" in said(SIGMAS, peaked)
+    assert "seed" not in said(SIGMAS, peaked, replicates=2)
 
 
 def test_histogram_sentences_tell_learned_from_kept_scales() -> None:
@@ -301,10 +300,7 @@ def test_few_rows_carry_the_names_of_their_sigmas(sigmas: list[float]) -> None:
 
 def test_a_named_initialiser_has_one_colour_whatever_its_rank() -> None:
     def colours(ranking: Sequence[str]) -> dict[str, object]:
-        named = [
-            Baseline(name, 0.9 + place / 100, 0.9, 0.9, 0.1, 1, 0, 0.01, 0.0, 0.01, (0.04, 0.1))
-            for place, name in enumerate(ranking)
-        ]
+        named = [baseline(name, 0.9 + place / 100) for place, name in enumerate(ranking)]
         with house_style():
             figure = accuracy_vs_sigma.accuracy_vs_sigma(results_of(sweep(SIGMAS)), named)
         texts = figure.axes[1].texts

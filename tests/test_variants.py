@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from stages import plot, report
-from stages.analysis.comparison import best_variant, comparisons
+from stages.analysis.comparison import comparisons
 from stages.analysis.findings import findings
 from stages.analysis.grid import find_grid
 from stages.analysis.metrics import read_metrics
@@ -96,7 +96,7 @@ def test_variants_are_compared_in_one_picture_and_one_report(optimisers: Path) -
     assert "9 networks (12-4-3-10, ReLU) were trained on MNIST, in 3 variants that" in text
     assert "differ in `train.lr` and `train.optimizer`." in text
     assert re.search(r"\| sgd \| 0.01 \| SGD \| 0.0316 \| 91\.\d\d% \|", text)
-    assert "adam reaches 95.00 ± 1.26 % at σ = 0.001, the highest of all." in text
+    assert "adam reaches 95.00 % at σ = 0.001, the highest of all." in text
     drawn = figures_of(optimisers)
     looked_into = {n for n, figure in drawn.items() if ": adam " in f"{words(figure)} "}
     assert looked_into == {"signals", "weight_histograms", "before_after", "features"}
@@ -115,25 +115,6 @@ def test_the_doors_take_the_folder_of_a_study(optimisers: Path, tmp_path: Path) 
         door = [sys.executable, "-m", f"stages.{stage}", "study"]
         subprocess.run(door, check=True, cwd=tmp_path, env=stage_environment())
     assert pictures(tmp_path / "study") == PICTURES
-
-
-def test_a_difference_that_seeds_do_not_bear_out_is_within_noise() -> None:
-    def said(*others: list[float]) -> str:
-        both = [[0.96, 0.97, 0.98], *others]
-        return best_variant(
-            [
-                results_of([record(0.1, [a], r) for r, a in enumerate(finals)], f"v{i}")
-                for i, finals in enumerate(both)
-            ],
-            named=False,
-        )
-
-    assert "v0 reaches 97.00 ± 0.58 %" in said([0.97, 0.96, 0.97])
-    assert "Within noise of that: v1." in said([0.97, 0.96, 0.97])
-    assert "Behind, beyond noise: v1 by 1.00 points." in said([0.95, 0.96, 0.97])
-    assert "Behind, more than the test images explain: v2 by 20.00 points." in said(
-        [0.97, 0.96, 0.97], [0.77]
-    )
 
 
 def test_variants_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> None:
@@ -191,7 +172,7 @@ def test_without_weights_pictures_of_them_say_why_and_the_report_has_none(tmp_pa
         assert rows(tmp_path, name) == []
     linked = set(re.findall(r"\(\.\./plots/(.+?)\.png\)", text))
     assert linked == set(drawn) - of_weights
-    assert "orthogonal reaches" in text
+    assert "orthogonal ends at" in text
 
 
 def test_steps_shorter_than_an_epoch_are_told_as_steps(tmp_path: Path) -> None:

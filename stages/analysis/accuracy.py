@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from math import sqrt
 
 import numpy as np
 
 from stages.analysis.holdout import Holdout
-from stages.analysis.noise import difference_error, paired_factor
+from stages.analysis.tables import standard_error
 from stages.core.records import Record
 
 WINDOW_DISTANCE = 0.01
@@ -76,7 +75,7 @@ def average(
         test_accuracy=float(np.mean(test)),
         train_accuracy=float(np.mean(train)),
         first_epoch_test_accuracy=float(np.mean([r.history[0].test_accuracy for r in replicates])),
-        standard_error=float(np.std(test, ddof=1) / sqrt(n)) if n > 1 else None,
+        standard_error=float(standard_error(np.array(test))) if n > 1 else None,
         n=n,
         diverged=sum(record.diverged for record in replicates),
         accuracies=tuple(test),
@@ -89,8 +88,7 @@ def learned(final: float, untrained: float, holdout: Holdout) -> bool:
 
     Both by more than the test images explain: random networks of a large sigma may beat chance.
     """
-    gain, error = final - untrained, difference_error([final], [untrained], holdout)
-    return final > holdout.ceiling and gain > paired_factor(1) * error
+    return final > holdout.ceiling and holdout.better(final, untrained)
 
 
 def learned_well(point: Point, best_accuracy: float) -> bool:

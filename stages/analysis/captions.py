@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.analysis.accuracy import WINDOW_DISTANCE, learning_bar, sigma_labels
-from stages.analysis.comparison import best_variant, by_data
+from stages.analysis.comparison import best_variants
 from stages.analysis.evidence import first_layer_images
 from stages.analysis.findings import A_POINT, Results, nothing_learned
 from stages.analysis.grid import Grid
 from stages.analysis.histograms import Histogram
-from stages.analysis.noise import noise
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
 from stages.analysis.trainability import foretold, theories
@@ -49,16 +48,22 @@ def accuracy(results: Results) -> list[str]:
         sentences.append(f"Against the textbook, {' and '.join(reached)}.")
     if best in results.ends.values():
         sentences.append("The best lies at an end of the sweep: a wider one may find better.")
-    if results.others and all(point.n == 1 for point in points):
-        can_be_noise = f"differences of {in_points(noise(best, best))} can be noise"
-        sentences.append(f"With one network for each σ, {can_be_noise}.")
-    return sentences
+    return [*sentences, *_of_seeds(results)]
+
+
+def _of_seeds(results: Results) -> list[str]:
+    """How far to trust lone networks."""
+    if not results.others or results.best.n > 1:
+        return []
+    if errors := [error for point in results.points if (error := results.error(point))]:
+        ends = dict.fromkeys(f"± {in_points(end)}" for end in (min(errors), max(errors)))
+        return [f"One network for each σ: a second seed moves it by {' to '.join(ends)}."]
+    return ["One network for each σ: what another seed would change is not known."]
 
 
 def variants_caption(results: Sequence[Results]) -> list[str]:
     """Which variant is highest, and how far to trust that."""
-    told = [best_variant(group, len(by_data(results)) > 1) for group in by_data(results)]
-    return [sentence.removeprefix("**Best.** ") for sentence in told]
+    return [sentence.removeprefix("**Best.** ") for sentence in best_variants(results)]
 
 
 def milestones(results: Results) -> dict[str, float]:

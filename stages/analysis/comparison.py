@@ -1,17 +1,28 @@
 """Variants side by side: in what they differ, which is best, and what can be said of that.
 
-Variants are held against each other only on the same data. Nothing is called a difference that the
-judges of a single sweep would call noise.
+Variants are held against each other only on the same data, and judged as the sigmas of one sweep
+are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from stages.analysis.accuracy import has_learned
-from stages.analysis.findings import A_POINT, Results
-from stages.analysis.noise import is_noise, verdict
+from stages.analysis.findings import (
+    A_POINT,
+    LUCK,
+    TOO_FEW,
+    Results,
+    accuracies_of,
+    beyond_noise,
+    reached,
+)
+from stages.analysis.noise import FEWEST, UNKNOWN, Comparison, ahead, compared, factor
 from stages.analysis.setting import Data, differences
-from stages.analysis.wording import data, in_points, percent, sigma, spelled, uncertain
+from stages.analysis.wording import data, percent, sigma, spelled
 
 
 def what_differs(results: Sequence[Results]) -> dict[str, list[str]]:
@@ -38,40 +49,78 @@ def leader(results: Sequence[Results]) -> Results:
 def comparisons(results: Sequence[Results]) -> list[str]:
     """A paragraph for each finding, under a bold word that tells what it is about."""
     return [
-        *(best_variant(group, len(by_data(results)) > 1) for group in by_data(results)),
+        *best_variants(results),
         *windows(results),
         learning(results),
         *against_textbook(results),
     ]
 
 
-def best_variant(results: Sequence[Results], named: bool) -> str:
+def best_variants(results: Sequence[Results]) -> list[str]:
+    """The best on each data set, whose name is told where there are several."""
+    groups, of_leader = by_data(results), beside_leader(results)
+    return [_best_variant(group, of_leader, named=len(groups) > 1) for group in groups]
+
+
+def beside_leader(results: Sequence[Results]) -> Mapping[str, Comparison]:
+    """Each variant, at its own best sigma, beside the best on the same data."""
+    groups = by_data(results)
+    told = dict.fromkeys((of.setting.variant for of in results), UNKNOWN)
+    for group in groups:
+        replicated = [of for of in group if of.best.n >= FEWEST]
+        if len(replicated) > 1:
+            n = min(of.best.n for of in replicated)
+            sweeps = [accuracies_of(of.points, n) for of in replicated]
+            leader, series = ahead(np.concatenate(sweeps)), np.stack([*map(ahead, sweeps)])
+            finest = group[0].setting.holdout.finest
+            for of, found in zip(replicated, compared(leader, series, finest), strict=True):
+                corrected = min(len(groups) * found.probability, 1.0)  # Bonferroni, over data sets
+                told[of.setting.variant] = replace(found, probability=corrected)
+    return told
+
+
+def judging(results: Sequence[Results]) -> list[str]:
+    """When a difference between variants counts as more than noise."""
+    of_leader = beside_leader(results)
+    judged = [of for of in results if of_leader[of.setting.variant].known]
+    if not judged:
+        return [TOO_FEW] if any(of.best.n > 1 for of in results) else []
+    n, k = min(of.best.n for of in judged), len(judged)
+    among = f"{k} variants, paired by replicate"
+    return [LUCK.format("the variant and the σ that were"), beyond_noise(among, factor(n - 2, k))]
+
+
+def _best_variant(
+    group: Sequence[Results], of_leader: Mapping[str, Comparison], named: bool
+) -> str:
     """The highest of the variants' best, and which of the others noise could put level with it."""
-    first = leader(results)
+    first = leader(group)
     where = f"On {data(first.setting)}, " if named else ""
     topic = f"**Best.** {where}"
-    if all(of.all_at_chance for of in results):
+    if all(of.all_at_chance for of in group):
         return f"{topic}{'no' if where else 'No'} network learned."
-    told = f"{first.setting.variant} reaches {uncertain(first.best)} at {sigma(first.best)}"
-    others = sorted(
-        (of for of in results if of is not first), key=lambda of: -of.best.test_accuracy
-    )
-    level = [of for of in others if is_noise(first.best, of.best)]
-    behind = [of for of in others if of not in level]
-    sentences = [f"{topic}{told}, the highest of all." if others else f"{topic}{told}."]
+    others = sorted((of for of in group if of is not first), key=lambda of: -of.best.test_accuracy)
+    of_all = ", the highest of all" if others else ""
+    at_best = f"{reached(first, first.best)} at {sigma(first.best)}"
+    sentences = [f"{topic}{first.setting.variant} reaches {at_best}{of_all}."]
+    level, behind, unknown = [], [], []
+    for of in others:
+        name, found = of.setting.variant, of_leader[of.setting.variant]
+        if not (found.known and of_leader[first.setting.variant].known):
+            unknown.append(f"{name} {reached(of, of.best)}")
+        elif found.beyond_noise:
+            off = f"{100 * found.difference:.2f} ± {100 * found.error:.2f} points"
+            behind.append(f"{name} by {off}")
+        else:
+            level.append(name)
     if level:
-        sentences.append(f"Within noise of that: {listed([of.setting.variant for of in level])}.")
+        sentences.append(f"Within noise of that: {listed(level)}.")
     if behind:
-        lags = [
-            f"{of.setting.variant} by {in_points(first.best.test_accuracy - of.best.test_accuracy)}"
-            for of in behind
-        ]
-        told = verdict(first.best, behind[0].best)
-        sentences.append(f"Behind, {told}: {listed(lags)}.")
-    if others:
+        sentences.append(f"Behind, beyond noise: {listed(behind)}.")
+    if unknown:
         sentences.append(
-            "Each is taken at its own best σ, chosen on the same numbers, which flatters all of "
-            "them."
+            f"Not judged, for want of replicates: {listed(unknown)}. Each is taken at the σ that "
+            "is best on the same numbers, which flatters all."
         )
     return " ".join(sentences)
 
@@ -88,7 +137,10 @@ def windows(results: Sequence[Results]) -> list[str]:
         else f"{of.setting.variant} at {sigma(of.best)} alone"
         for of in by_width
     ]
-    return [f"**Window.** Decades of σ within {A_POINT} of a variant's own best: {listed(told)}."]
+    return [
+        f"**Window.** Decades of σ within {A_POINT} of a variant's own best: {listed(told)}. Noise "
+        "may move their edges."
+    ]
 
 
 def learning(results: Sequence[Results]) -> str:

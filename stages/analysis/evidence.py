@@ -1,16 +1,15 @@
 """What was measured inside the networks, and beside named initialisers, in sentences."""
 
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite, isnan, log10, sqrt
+from math import inf, isfinite, isnan, log10
 
 from stages.analysis.accuracy import Point, has_learned, learned, learned_well
 from stages.analysis.baselines import Baseline
-from stages.analysis.findings import Results
+from stages.analysis.findings import Results, beside_best, reached
 from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.holdout import Holdout
-from stages.analysis.noise import judge
-from stages.analysis.tables import Table, layer_curve
-from stages.analysis.wording import in_points, percent, rounded, sigma
+from stages.analysis.tables import Table, layer_curve, standard_error
+from stages.analysis.wording import percent, rounded, sigma
 from stages.process.pace import counted
 
 FAR_OFF, LEVEL = 1, 0.05
@@ -23,33 +22,20 @@ FEW = 4
 """Layers of which each has its number in a sentence; of more only the extremes."""
 
 
-def named_initialisers(named: Sequence[Baseline], results: Results) -> list[str]:
+def named_initialisers(results: Results) -> list[str]:
     """Each named initialiser against the best sigma, where that has learned."""
-    best, holdout = results.best, results.setting.holdout
-    if not named:
+    holdout = results.setting.holdout
+    if not results.named:
         return []
-    if incomparable(results):
-        alone = [
-            f"{baseline.initializer} ends at {percent(baseline.test_accuracy)}"
-            f"{_troubles(baseline, holdout)}"
-            for baseline in named
-        ]
-        return [f"**Named initialisers.** {'; '.join(alone)}{_but_the_best(results)}."]
-    clauses = [
-        f"{baseline.initializer} reaches {percent(baseline.test_accuracy)}, "
-        f"{_compared(baseline.difference)} "
-        f"(± {100 * baseline.difference_error:.2f}, "
-        f"{judge(baseline.difference, baseline.difference_error, baseline.n)})"
-        + _troubles(baseline, holdout)
-        for baseline in named
+    comparable = not incomparable(results)
+    told = [
+        f"{named.initializer} ends at {reached(results, named)}"
+        + beside_best(results, named) * comparable
+        + _troubles(named, holdout)
+        for named in results.named
     ]
-    error = (
-        "differences are paired: replicates share seed and batches"
-        if named[0].n > 1
-        else "± counts the test images alone"
-    )
-    against = f"Against the best σ, {best.label}"
-    return [f"**Named initialisers.** {against}: {'; '.join(clauses)}. Here {error}."]
+    but = "" if comparable else _but_the_best(results)
+    return [f"**Named initialisers.** {'; '.join(told)}{but}."]
 
 
 def vanishing_and_exploding(results: Results, probes: Table) -> list[str]:
@@ -106,7 +92,7 @@ def _autocorrelation(features: Table, of_sigma: float) -> tuple[float, float]:
     """Its mean, and the error of that: over replicates, or over the units of a lone network."""
     mine = features["sigma"] == of_sigma
     values, errors = (features[name][mine] for name in ("autocorrelation", "standard_error"))
-    error = values.std(ddof=1) / sqrt(len(values)) if len(values) > 1 else errors[0]
+    error = standard_error(values) if len(values) > 1 else errors[0]
     return float(values.mean()), float(error)
 
 
@@ -181,12 +167,6 @@ def _troubles(baseline: Baseline, holdout: Holdout) -> str:
     return (", which is no learning" if no_learning else "") + (
         f", {baseline.diverged} of {baseline.n} diverged" if baseline.diverged else ""
     )
-
-
-def _compared(difference: float) -> str:
-    if difference == 0:
-        return "equal to it"
-    return f"{in_points(abs(difference))} {'above' if difference > 0 else 'below'}"
 
 
 def _starts(norm: float) -> str:

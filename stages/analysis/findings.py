@@ -1,11 +1,16 @@
 """What a sweep found, in sentences; each number and each judgement comes from its data.
 
-A difference is called noise unless it exceeds what uncertainty explains. Where networks learn
-though a textbook expects them to fail, or fail though it expects them to learn, that is said.
+A difference is called noise unless it exceeds what seeds explain, and is not judged where that is
+unknown. Where networks learn though a textbook expects them to fail, or fail though it expects them
+to learn, that is said.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite, sqrt
+
+import numpy as np
 
 from stages.analysis.accuracy import (
     WINDOW_DISTANCE,
@@ -14,8 +19,20 @@ from stages.analysis.accuracy import (
     has_learned,
     learning_bar,
 )
+from stages.analysis.baselines import Baseline
 from stages.analysis.holdout import Holdout
-from stages.analysis.noise import is_noise, noise, paired_factor, verdict
+from stages.analysis.noise import (
+    FEWEST,
+    LEVEL,
+    UNKNOWN,
+    Array,
+    Comparison,
+    ahead,
+    compared,
+    compared_alone,
+    factor,
+)
+from stages.analysis.seeds import Seeds
 from stages.analysis.setting import Setting
 from stages.analysis.wording import (
     decades,
@@ -25,7 +42,6 @@ from stages.analysis.wording import (
     sigma,
     signed,
     span,
-    uncertain,
 )
 from stages.process.pace import counted
 
@@ -40,6 +56,8 @@ class Results:
     summary: Mapping[str, float]
     courses: Mapping[float, Sequence[float]]  # by sigma: test accuracy after each epoch
     setting: Setting
+    named: Sequence[Baseline] = ()  # initialisers beside it
+    seeds: Seeds | None = None  # what a committed study tells of them, maybe in another setting
 
     @property
     def best(self) -> Point:
@@ -61,6 +79,75 @@ class Results:
         """Whether no network learned."""
         return self.summary["trials_at_chance"] == self.summary["trials"]
 
+    @property
+    def measured(self) -> Seeds | None:
+        """What is known of seeds in this very setting."""
+        return self.seeds if self.seeds and self.seeds.fits(self.setting) else None
+
+    def error(self, of: Point | Baseline) -> float | None:
+        """Standard error of the mean over seeds; of a lone network as far as it is known."""
+        if of.standard_error is not None or not self.measured:
+            return of.standard_error
+        deviation = self.measured.deviation(_start(of))
+        return deviation if isfinite(deviation) else None
+
+    @cached_property
+    def compared(self) -> Mapping[float | str, Comparison]:
+        """Each sigma, and each named initialiser by its name, beside the best sigma."""
+        of_all: list[Point | Baseline] = [*self.points, *self.named]
+        starts = [_start(of) for of in of_all]
+        n = min(of.n for of in of_all)
+        if n >= FEWEST:
+            accuracies = accuracies_of(of_all, n)
+            best = ahead(accuracies[: len(self.points)])
+            named = [isinstance(start, str) for start in starts]  # they may be better
+            finest = self.setting.holdout.finest
+            found = compared(best, accuracies[:, 1:], finest, both_ways=named)
+        elif self.measured:
+            found = compared_alone(
+                np.array([of.test_accuracy for of in of_all]),
+                np.array([self.measured.deviation(start) for start in starts]) / sqrt(n),
+                self.measured.networks - 1,
+                contenders=len(self.points),
+            )
+        else:
+            return dict.fromkeys(starts, UNKNOWN)
+        return dict(zip(starts, found, strict=True))
+
+    @property
+    def judged(self) -> bool:
+        """Whether differences to the best can be told from noise."""
+        return any(comparison.known for comparison in self.compared.values())
+
+
+def _start(of: Point | Baseline) -> float | str:
+    return of.sigma if isinstance(of, Point) else of.initializer
+
+
+def accuracies_of(of_all: Sequence[Point | Baseline], n: int) -> Array:
+    """The accuracies of the first `n` replicates of each, (K, n)."""
+    return np.array([of.accuracies[:n] for of in of_all])
+
+
+def reached(results: Results, of: Point | Baseline) -> str:
+    """A final accuracy ± its standard error, where that is known."""
+    error = results.error(of)
+    known = f" ± {100 * error:.2f}" if error is not None else ""
+    return f"{100 * of.test_accuracy:.2f}{known} %"
+
+
+def beside_best(results: Results, of: Point | Baseline) -> str:
+    """How far from the best, and whether noise explains it: a clause, where it can be judged."""
+    found = results.compared[_start(of)]
+    if not found.known:
+        return ""
+    verdict = "beyond noise" if found.beyond_noise else "within noise"
+    off, error = 100 * found.difference, f"± {100 * found.error:.2f}"
+    if f"{abs(off):.2f}" == "0.00" or (off < 0 and isinstance(of, Point)):
+        return f", level with the best σ ({error} points, {verdict})"
+    side = "below" if off > 0 else "above"
+    return f", {abs(off):.2f} {error} points {side} the best σ, {verdict}"
+
 
 def headline(results: Results) -> str:
     """The sweep in one or two sentences."""
@@ -70,20 +157,29 @@ def headline(results: Results) -> str:
     if len({point.test_accuracy for point in results.points}) == 1:
         everywhere = " at every σ" if others else ""
         return f"Final test accuracy is {percent(best.test_accuracy)}{everywhere}."
-    ties = sum(is_noise(best, other) for other in others)
-    tied = f"{ties} of the other {len(others)} σ are"
-    if ties == len(others):
-        tied = f"each of the other {ties} σ is" if ties > 1 else "the other σ is"
-    but = f", though {tied} within noise of that" if ties else ""
     at_ends = [
         f"{percent(end.test_accuracy)} at {sigma(end)}, the {which}"
         for which, end in results.ends.items()
         if end is not best
     ]
     return (
-        f"Final test accuracy is highest at {sigma(best)}, with {percent(best.test_accuracy)}{but}."
-        f" It is {', and '.join(at_ends)}."
+        f"Final test accuracy is highest at {sigma(best)}, with {percent(best.test_accuracy)}"
+        f"{_but(results)}. It is {', and '.join(at_ends)}."
     )
+
+
+def _but(results: Results) -> str:
+    """How many others the best may owe to noise that it is highest."""
+    others = results.others
+    if not others:
+        return ""
+    if not results.judged:
+        return ", though that may be noise"
+    ties = sum(not results.compared[other.sigma].beyond_noise for other in others)
+    tied = f"{ties} of the other {len(others)} σ are"
+    if ties == len(others):
+        tied = f"each of the other {ties} σ is" if ties > 1 else "the other σ is"
+    return f", though {tied} within noise of that" if ties else ""
 
 
 def nothing_learned(points: Sequence[Point]) -> str:
@@ -102,23 +198,67 @@ def at_chance(holdout: Holdout) -> str:
 
 def uncertainty(results: Results) -> str:
     """How far to trust the numbers, and what is called noise."""
-    best, holdout = results.best, results.setting.holdout
-    images = (
-        f"accuracy of {percent(best.test_accuracy)} on {holdout.images:,} test images has a "
-        f"binomial standard error of {in_points(holdout.error(best.test_accuracy))}"
-    )
-    if best.n == 1:
-        lone = "There is one network for each σ" if results.others else "There is one network"
+    return " ".join([precision(results), *_judging(results), images(results)])
+
+
+def precision(results: Results) -> str:
+    """What stands after ±, and where nothing does, why."""
+    best = results.best
+    if best.n > 1:
+        return f"± is the standard error of the mean of {best.n} networks, which shows seed noise."
+    lone = "There is one network for each σ." if results.others else "There is one network."
+    error, seeds = results.error(best), results.measured
+    if seeds and error is not None:
         return (
-            f"{lone}. An {images}; this is what stands after ±. Seed "
-            "noise comes on top, and only replicates would show it. Within noise is a difference "
-            "of up to twice its standard error."
+            f"{lone} A second seed moves its accuracy by what stands after ±, at {sigma(best)} by "
+            f"± {in_points(error)}: the standard deviation of {seeds.networks} networks in the "
+            "study of seeds. The best is chosen on the same numbers, which flatters it."
         )
+    known = "was measured in another setting only" if results.seeds else "is not known"
     return (
-        f"± is the standard error of the mean of {best.n} networks, which shows seed noise. Within "
-        f"noise is a difference of up to {paired_factor(best.n):.2f} times its standard error "
-        f"(95 %, Student's t), taken over pairs of networks that share noise and batches. An "
-        f"{images}; it is not counted, as all networks share the images."
+        f"{lone} How far a second seed would move it {known}: that takes replicates "
+        "(`sweep.replicates`). Until then no difference is called more than noise."
+    )
+
+
+def _judging(results: Results) -> list[str]:
+    """When a difference counts as more than noise."""
+    n, k = results.best.n, len(results.compared)
+    if k == 1 or results.all_at_chance:
+        return []
+    if n >= FEWEST:
+        among = f"{k} comparisons, paired by replicate"
+        return [LUCK.format("the σ that was"), beyond_noise(among, factor(n - 2, k))]
+    if results.measured:
+        pairs = k * (k - 1) // 2
+        enough = factor(results.measured.networks - 1, pairs)
+        return [beyond_noise(f"{pairs} pairs of networks, any of which may hold the best", enough)]
+    return [TOO_FEW] if n > 1 else []
+
+
+LUCK = (
+    "Each replicate but the first is compared with {} best on the replicates before it, so that "
+    "none has a say in what it is compared with, and the best owes nothing to luck."
+)
+TOO_FEW = f"{FEWEST - 1} are too few to call a difference more than noise; 5 or more can."
+
+
+def beyond_noise(among: str, errors: float) -> str:
+    """What that means of a difference among others; so many standard errors are enough."""
+    return (
+        f"Beyond noise is a difference such as noise alone makes nowhere among {among}, in "
+        f"{100 * (1 - LEVEL):g} % of cases or more (Student's t, Holm's correction): "
+        f"{errors:.1f} standard errors are always enough."
+    )
+
+
+def images(results: Results) -> str:
+    """What the number of test images leaves open."""
+    accuracy, holdout = results.best.test_accuracy, results.setting.holdout
+    return (
+        f"An accuracy of {percent(accuracy)} on {holdout.images:,} test images has a binomial "
+        f"standard error of {in_points(holdout.error(accuracy))}, which is not counted, as all "
+        "networks share the images."
     )
 
 
@@ -140,15 +280,15 @@ def findings(results: Results) -> list[str]:
 def best_sigma(results: Results) -> str:
     """The best, its lead, and whether a wider sweep may find better."""
     best = results.best
-    sentences = [f"**Best.** {sigma(best)} reaches {uncertain(best)}."]
+    sentences = [f"**Best.** {sigma(best)} reaches {reached(results, best)}."]
     if not has_learned(best):
         sentences.append(f"Before training it had {percent(best.untrained_test_accuracy)} already.")
     if results.others:
         second = max(results.others, key=lambda point: point.test_accuracy)
-        lead = best.test_accuracy - second.test_accuracy
+        then = f"{reached(results, second)}{beside_best(results, second)}"
         sentences.append(
-            f"Its lead of {in_points(lead)} over {sigma(second)} is {verdict(best, second)}."
-            if lead
+            f"Next is {sigma(second)} with {then}."
+            if best.test_accuracy > second.test_accuracy
             else f"As much is reached at {sigma(second)}."
         )
     for which, end in results.ends.items():
@@ -164,8 +304,8 @@ def window(results: Results) -> list[str]:
     if not results.others:
         return []
     if len(inside) == 1:
-        doubt = _doubtful(results, inside)
-        return [f"**Window.** No neighbour of {sigma(inside[0])} comes {near}.{doubt}"]
+        alone = f"No neighbour of {sigma(inside[0])} comes {near}."
+        return [f"**Window.** {alone}{_doubtful(results)}"]
     at_ends = [f"the {which}" for which, end in results.ends.items() if end in inside]
     within = f"{len(inside)} of {len(results.points)} σ"
     if len(inside) == len(results.points):
@@ -174,7 +314,7 @@ def window(results: Results) -> list[str]:
     return [
         f"**Window.** {span(inside, results.points)}, {within} "
         f"over {decades(inside[0].sigma, inside[-1].sigma)}, are {near}.{wider}"
-        f"{_doubtful(results, inside)}"
+        f"{_doubtful(results)}"
     ]
 
 
@@ -184,11 +324,12 @@ def ends(results: Results) -> list[str]:
     return [
         " ".join(
             [
-                f"**{which.capitalize()} σ.** {sigma(end)} reaches {uncertain(end)}.",
-                f"The {in_points(best.test_accuracy - end.test_accuracy)} to the best are "
-                f"{verdict(best, end)}."
-                if best.test_accuracy > end.test_accuracy
-                else "That is as much as the best.",
+                f"**{which.capitalize()} σ.** {sigma(end)} reaches {reached(results, end)}"
+                + (
+                    f"{beside_best(results, end)}."
+                    if best.test_accuracy > end.test_accuracy
+                    else ", as much as the best."
+                ),
                 *_unsettled(results, end),
             ]
         )
@@ -209,22 +350,21 @@ def speed(results: Results) -> list[str]:
     if all(point.first_epoch_test_accuracy == top for point in points):
         return [f"**Speed.** The first epoch alone reaches {percent(top)} at every σ."]
     near = [p for p in points if p.first_epoch_test_accuracy >= top - WINDOW_DISTANCE]
-    behind = [
-        f"{sigma(end)} is {in_points(top - end.first_epoch_test_accuracy)} behind"
-        if top > end.first_epoch_test_accuracy
-        else f"{sigma(end)} is level"
+    at_ends = [
+        f"{sigma(end)} reaches {percent(end.first_epoch_test_accuracy)}"
         for end in results.ends.values()
         if end is not first
     ]
     return [
         f"**Speed.** After the first epoch {sigma(first)} is highest with {percent(top)}; "
         f"{span(near, points)} {'are' if near[1:] else 'alone is'} within "
-        f"{A_POINT} of that, {' and '.join(behind)}."
+        f"{A_POINT} of that; {' and '.join(at_ends)}."
     ]
 
 
 def overfitting(results: Results) -> str:
-    """The gap between training and test accuracy, at the best and where it is extreme."""
+    """The gap between training and test accuracy, at the best and where it is more than a point
+    smaller or larger."""
 
     def gap(point: Point) -> float:
         return point.train_accuracy - point.test_accuracy
@@ -233,7 +373,7 @@ def overfitting(results: Results) -> str:
     gaps = [f"{signed(gap(best))} points at {sigma(best)}"] + [
         f"{signed(gap(point))} at {sigma(point)}, the {extreme} gap"
         for extreme, point in (("smallest", by_gap[0]), ("largest", by_gap[-1]))
-        if signed(gap(point)) != signed(gap(best))
+        if abs(gap(point) - gap(best)) > WINDOW_DISTANCE
     ]
     return (
         f"**Overfitting.** Training minus test accuracy is {'; '.join(gaps)}. Training accuracy is "
@@ -300,15 +440,17 @@ def _unsettled(results: Results, point: Point) -> list[str]:
     return [f"Its accuracy {moved} {since}: training had not settled."]
 
 
-def _doubtful(results: Results, inside: Sequence[Point]) -> str:
-    """Which points of the window, or next to it, noise could put on its other side."""
+def _doubtful(results: Results) -> str:
+    """Which points noise could put into the window, or out of it."""
+    if not results.judged:
+        return " Noise may move its edges."
     points, best = results.points, results.best
-    first, last = points.index(inside[0]), points.index(inside[-1])
     doubtful = [
         point
-        for point in points[max(first - 1, 0) : last + 2]
+        for point in points
         if point is not best
-        and abs(best.test_accuracy - point.test_accuracy - WINDOW_DISTANCE) <= noise(best, point)
+        and abs(best.test_accuracy - point.test_accuracy - WINDOW_DISTANCE)
+        <= results.compared[point.sigma].margin
     ]
     return f" Within noise, {span(doubtful, points)} may or may not belong." if doubtful else ""
 

@@ -1,13 +1,14 @@
 """The weights of the first layer as images: what its units look for, and how smooth that is."""
 
 from dataclasses import dataclass
-from math import prod, sqrt
+from math import prod
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from stages.analysis.tables import standard_error
 from stages.core.networks import Network
 
 BEFORE, AFTER = "before", "after"
@@ -51,7 +52,7 @@ def smoothness(images: NDArray[np.float32]) -> Smoothness:
     of_units = morans_i(images)
     known = of_units[np.isfinite(of_units)]
     mean = float(known.mean()) if known.size else np.nan
-    error = float(known.std(ddof=1) / sqrt(known.size)) if known.size > 1 else np.nan
+    error = float(standard_error(known)) if known.size > 1 else np.nan
     return Smoothness(mean, error)
 
 

@@ -16,6 +16,7 @@ from stages.analysis.baselines import Baseline
 from stages.analysis.findings import Results
 from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.histograms import Histogram
+from stages.analysis.seeds import read_seeds
 from stages.analysis.setting import Setting, settings_from_json
 from stages.analysis.snapshots import Snapshots
 from stages.analysis.tables import Table, of_variant, readable
@@ -56,7 +57,14 @@ class Metrics:
 
     def results(self) -> Results:
         """Its accuracies."""
-        return Results(self._points(), self._summary(), self._courses(), self.setting)
+        return Results(
+            points=self._points(),
+            summary=self._summary(),
+            courses=self._courses(),
+            setting=self.setting,
+            named=self.baselines(),
+            seeds=read_seeds(),
+        )
 
     def baselines(self) -> list[Baseline]:
         """The rows of baselines.csv, which may have none."""
@@ -68,11 +76,10 @@ class Metrics:
                     train_accuracy=float(row["train_accuracy"]),
                     first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
                     untrained_test_accuracy=float(row["untrained_test_accuracy"]),
+                    standard_error=_known(row["standard_error"]),
                     n=int(row["n"]),
                     diverged=int(row["diverged"]),
-                    best_sigma=float(row["best_sigma"]),
-                    difference=float(row["difference"]),
-                    difference_error=float(row["difference_error"]),
+                    accuracies=tuple(map(float, row["accuracies"].split())),
                     layer_sigmas=tuple(map(float, row["layer_sigmas"].split())),
                 )
                 for row in self.files.rows("baselines.csv", self.setting.variant, "initializer")
@@ -174,12 +181,16 @@ def _point(row: Row, labels: Mapping[float, str], setting: Setting) -> Point:
         test_accuracy=float(row["test_accuracy"]),
         train_accuracy=float(row["train_accuracy"]),
         first_epoch_test_accuracy=float(row["first_epoch_test_accuracy"]),
-        standard_error=float(row["standard_error"]) if row["standard_error"] else None,
+        standard_error=_known(row["standard_error"]),
         n=int(row["n"]),
         diverged=int(row["diverged"]),
         accuracies=tuple(map(float, row["accuracies"].split())),
         holdout=setting.holdout,
     )
+
+
+def _known(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def _numbers(texts: Iterable[str]) -> NDArray[np.float64]:

@@ -11,8 +11,7 @@ import numpy as np
 
 from stages.analysis.accuracy import Point, has_learned, learned
 from stages.analysis.evidence import FAR_OFF, LEVEL, distance, incomparable
-from stages.analysis.findings import Results
-from stages.analysis.noise import difference_error, paired_factor
+from stages.analysis.findings import Results, beside_best
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
 from stages.analysis.wording import percent, sigma
@@ -125,22 +124,19 @@ def _steps(setting: Setting, layer: FirstLayer, of_best: FirstLayer | None, mome
 
 
 def _outcome(results: Results, point: Point, best: Point | None, moment: int) -> str:
-    """The test accuracy at a moment, and how good that is."""
+    """The test accuracy at a moment, and how good that is; differences are judged at the end."""
     setting = results.setting
-    holdout = setting.holdout
     if moment == 0:
         return f"untrained, it guesses and gets {percent(point.untrained_test_accuracy)} right"
     accuracy = results.courses[point.sigma][moment - 1]
     told = f"after {setting.moment(moment)} it gets {percent(accuracy)} right"
-    if not learned(accuracy, point.untrained_test_accuracy, holdout):
+    if not learned(accuracy, point.untrained_test_accuracy, setting.holdout):
         return f"{told}, no better than guessing"
     if best is None or best is point:
         return told
     other = results.courses[best.sigma][moment - 1]
-    behind = other - accuracy
-    if abs(behind) <= paired_factor(1) * difference_error([other], [accuracy], holdout):
-        return f"{told}, within noise of the best σ"
-    return f"{told}, {100 * abs(behind):.1f} points {'below' if behind > 0 else 'above'} the best σ"
+    judged = beside_best(results, point) if moment == setting.records else ""
+    return f"{told}{judged or f', the best σ {percent(other)}'}"
 
 
 def _gap(norm: float, norm_of_best: float) -> float:

@@ -1,67 +1,142 @@
-"""Which differences between two points the data cannot tell from noise."""
+"""Whether accuracies differ or noise of seeds explains it: one judge for all sentences.
 
-from collections.abc import Sequence
-from math import hypot, sqrt
-from statistics import stdev
-from typing import TYPE_CHECKING
+Replicate r of every network shares its seed, so differences are taken by replicate. The best of
+many is best by luck too; so that nothing is owed to that, each replicate is held against what was
+best on the replicates before it. Such differences are the steps of a martingale where networks are
+equally good: of mean zero and uncorrelated, as Student's t wants them. (Were each replicate held
+against the best on all others, it would have a say in what the others are held against, and t would
+call differences in up to a third of sweeps that have none: tests/analysis/test_noise.py.)
+"""
 
-from stages.analysis.holdout import Holdout
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
-if TYPE_CHECKING:
-    from stages.analysis.accuracy import Point  # which judges by the errors here
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtr, stdtrit  # scipy.stats has Student's t too, but loads for a second
 
-PAIRED_STUDENT = (12.7, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
-"""Student's t for 95 % at n - 1 degrees of freedom, n = 2 to 10: so many standard errors the mean
-of n paired differences exceeds by chance once in 20 times."""
+from stages.analysis.tables import standard_error
 
+Array = NDArray[np.float64]
 
-def error(point: "Point") -> float:
-    """Standard error over replicates, which the seeds are in; of a lone network the binomial."""
-    if point.standard_error is None:
-        return point.holdout.error(point.test_accuracy)
-    return point.standard_error
+LEVEL: Final = 0.05
+"""Where nothing differs, a report calls any of its differences more than noise this often."""
 
-
-def paired_factor(n: int) -> float:
-    """How many standard errors of the mean of `n` paired differences are noise."""
-    return 2.0 if n == 1 else PAIRED_STUDENT[min(n, 10) - 2]
-
-
-def difference_error(one: Sequence[float], other: Sequence[float], holdout: Holdout) -> float:
-    """Standard error of the mean difference of two accuracies by replicate, which are paired:
-    equal replicates share seed and batches. Of a lone pair it is that of the test images; of
-    several at least one image, since accuracies are no finer."""
-    if len(one) == 1:
-        return hypot(holdout.error(one[0]), holdout.error(other[0]))
-    spread = stdev(a - b for a, b in zip(one, other, strict=True)) / sqrt(len(one))
-    return max(spread, 1 / holdout.images)
+FEWEST: Final = 3
+"""Replicates that can be judged: the first only chooses, and a spread takes two more."""
 
 
-def noise(one: "Point", other: "Point") -> float:
-    """How far the difference of the final accuracies may be off."""
-    return paired_factor(min(one.n, other.n)) * _error_of_difference(one, other)
+@dataclass(frozen=True)
+class Comparison:
+    """How far a network ends below the best."""
+
+    difference: float  # mean over replicates, of 1
+    error: float  # its standard error; infinite where noise of seeds is unknown
+    probability: float  # of so much by noise, corrected for all comparisons
+    margin: float  # how much of any difference noise explains
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be judged."""
+        return bool(np.isfinite(self.error))
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether it is more than noise."""
+        return self.probability <= LEVEL
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether it may be noise alone, as far as noise is known."""
+        return self.known and not self.beyond_noise
 
 
-def is_noise(one: "Point", other: "Point") -> bool:
-    """Whether the final accuracies differ by no more than their uncertainty explains."""
-    return abs(one.test_accuracy - other.test_accuracy) <= noise(one, other)
+UNKNOWN: Final = Comparison(np.nan, np.inf, 1.0, np.inf)
 
 
-def verdict(one: "Point", other: "Point") -> str:
-    """What can be said of the difference of two final accuracies."""
-    difference = one.test_accuracy - other.test_accuracy
-    return judge(difference, _error_of_difference(one, other), min(one.n, other.n))
+@dataclass(frozen=True)
+class Comparisons:
+    """Those of K networks, each field (..., K) as in `Comparison`."""
+
+    differences: Array
+    errors: Array
+    probabilities: Array
+    margins: Array
+
+    def __iter__(self) -> Iterator[Comparison]:
+        columns = (self.differences, self.errors, self.probabilities, self.margins)
+        return (Comparison(*map(float, row)) for row in zip(*columns, strict=True))
 
 
-def judge(difference: float, standard_error: float, n: int) -> str:
-    """What can be said of a mean of `n` differences; for lone networks seed noise is unknown."""
-    if abs(difference) <= paired_factor(n) * standard_error:
-        return "within noise"
-    return "beyond noise" if n > 1 else "more than the test images explain"
+def ahead(accuracies: Array) -> Array:
+    """In each replicate but the first, that of the K networks that was best before it.
+
+    Accuracies (..., K, n) to (..., n - 1); best is the highest mean.
+    """
+    best = np.cumsum(accuracies, axis=-1)[..., :-1].argmax(axis=-2)
+    chosen = np.take_along_axis(accuracies[..., 1:], best[..., None, :], axis=-2)
+    values: Array = chosen[..., 0, :]
+    return values
 
 
-def _error_of_difference(one: "Point", other: "Point") -> float:
-    """Standard error; variants of unlike numbers of replicates have no pairs."""
-    if one.n != other.n:
-        return hypot(error(one), error(other))
-    return difference_error(one.accuracies, other.accuracies, one.holdout)
+def compared(
+    best: Array, others: Array, finest: float, both_ways: ArrayLike = False
+) -> Comparisons:
+    """`others` (..., K, n) beside the `best` (..., n), by replicate; errors are `finest` at least.
+
+    An other counts as different below the best, or `both_ways` (K,). Of one replicate nothing is
+    known.
+    """
+    *_, k, n = others.shape
+    differences = best[..., None, :] - others
+    mean = differences.mean(axis=-1)
+    if n == 1:
+        return Comparisons(mean, *(np.full_like(mean, fill) for fill in (np.inf, 1.0, np.inf)))
+    errors = np.maximum(standard_error(differences), finest)
+    below = stdtr(n - 1, -mean / errors)
+    probabilities = np.where(both_ways, 2 * np.minimum(below, 1 - below), below)
+    return Comparisons(mean, errors, holm(probabilities), factor(n - 1, k) * errors)
+
+
+def compared_alone(accuracies: Array, errors: Array, freedom: int, contenders: int) -> Comparisons:
+    """Lone networks (..., K) beside the best of the first, the `contenders`.
+
+    Their standard `errors` (K,) are known from elsewhere, or NaN. Each pair is a comparison, for
+    any may turn out to hold the best.
+    """
+    k = accuracies.shape[-1]
+    one, other = np.triu_indices(k, 1)
+    of_pairs = np.hypot(errors[one], errors[other])
+    ratios = (accuracies[..., one] - accuracies[..., other]) / of_pairs
+    pairs = np.ones((*accuracies.shape, k))
+    pairs[..., one, other] = pairs[..., other, one] = holm(2 * stdtr(freedom, -np.abs(ratios)))
+    best = accuracies[..., :contenders].argmax(axis=-1, keepdims=True)
+    differences = np.take_along_axis(accuracies, best, axis=-1) - accuracies
+    known = np.nan_to_num(np.hypot(errors, errors[best]), nan=np.inf)
+    of_best = np.take_along_axis(pairs, best[..., None], axis=-2)[..., 0, :]
+    return Comparisons(differences, known, of_best, factor(freedom, len(one)) * known)
+
+
+def holm(probabilities: Array) -> Array:
+    """Corrected for all comparisons along the last axis; what is NaN is none, and becomes 1.
+
+    Holm 1979 ("A simple sequentially rejective multiple test procedure"): the smallest counts as
+    often as there are comparisons, the next once less, and none less than the one before it.
+    """
+    order = np.argsort(probabilities, axis=-1)  # NaN comes last
+    rising = np.take_along_axis(probabilities, order, axis=-1)
+    known = ~np.isnan(rising)
+    left = known[..., ::-1].cumsum(axis=-1)[..., ::-1]
+    corrected = np.maximum.accumulate(np.where(known, np.minimum(left * rising, 1), 1), axis=-1)
+    result = np.empty_like(corrected)
+    np.put_along_axis(result, order, corrected, axis=-1)
+    return result
+
+
+def factor(freedom: int, comparisons: int) -> float:
+    """So many standard errors, up or down, none of the comparisons exceeds by noise (Bonferroni).
+
+    In all but LEVEL of reports; Student's t.
+    """
+    return float(stdtrit(freedom, 1 - LEVEL / (2 * max(comparisons, 1))))

@@ -54,11 +54,10 @@ class Finished:
 
     @cached_property
     def named(self) -> list[Baseline]:
-        """The named initialisers beside the best sigma."""
-        [best] = [point for point in self.points if point.sigma == self.summary["best_sigma"]]
+        """The named initialisers beside the sweep."""
         firsts = {r.initializer: f for r, f in self._replicates(0) if r.initializer != NORMAL}
         layers = {name: self._layer_sigmas(folder) for name, folder in firsts.items()}
-        return baselines(self.records, best, self.final_epochs, layers)
+        return baselines(self.records, self.setting.holdout, self.final_epochs, layers)
 
     @property
     def with_weights(self) -> list[tuple[Record, Path]]:
@@ -137,9 +136,11 @@ def accuracy_rows(finished: Finished) -> Rows:
 
 
 def baseline_rows(finished: Finished) -> Rows:
-    """Sigmas of the layers, from the first to the last, with spaces between."""
+    """Accuracies of the replicates, and sigmas of the layers from the first to the last, each in
+    one field with spaces between."""
     for baseline in finished.named:
-        yield {**asdict(baseline), "layer_sigmas": " ".join(map(str, baseline.layer_sigmas))}
+        lists = {name: getattr(baseline, name) for name in ("accuracies", "layer_sigmas")}
+        yield {**asdict(baseline), **{k: " ".join(map(str, held)) for k, held in lists.items()}}
 
 
 def history_rows(finished: Finished) -> Rows:

@@ -40,12 +40,13 @@ def layer_curve(table: Table, column: str, **where: float) -> Curve:
     return Curve(
         np.unique(sigmas),
         np.array([group.mean() for group in of_sigma]),
-        np.array([_standard_error(group) for group in of_sigma]),
+        np.array([standard_error(group) if len(group) > 1 else 0.0 for group in of_sigma]),
     )
 
 
-def _standard_error(values: NDArray[np.float64]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+def standard_error(values: NDArray[np.float64]) -> Any:
+    """Of the means of two or more `values` over the last axis."""
+    return values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from math import log10
 from typing import Any
 
 from stages.analysis.accuracy import Point
-from stages.analysis.noise import error
 from stages.analysis.setting import Setting
 from stages.core.activations import ACTIVATIONS
 from stages.core.optimizers import OPTIMIZERS
@@ -132,11 +131,6 @@ def decades(low: float, high: float) -> str:
     """The width of a range on a logarithmic scale, from a tenth of a decade on with one decimal."""
     width = log10(high / low)
     return f"{width:.1f} decades" if width >= 0.1 else f"{width:.1g} decades"
-
-
-def uncertain(point: Point) -> str:
-    """The final accuracy of `point` ± its standard error."""
-    return f"{100 * point.test_accuracy:.2f} ± {percent(error(point))}"
 
 
 def span(chosen: Sequence[Point], among: Sequence[Point]) -> str:

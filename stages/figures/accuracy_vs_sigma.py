@@ -86,7 +86,7 @@ def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> 
     """Draw what lies near the best sigma or a named initialiser again, on a scale of its own."""
     best = max(point.test_accuracy for point in points)
     ends = [
-        baseline.test_accuracy + side * baseline.difference_error
+        baseline.test_accuracy + side * (baseline.standard_error or 0)
         for baseline in named
         for side in (-1, 1)
     ]
@@ -96,13 +96,11 @@ def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> 
     axes.set_ylabel("test accuracy at the end (%)")
     draw_test(axes, points)
     _draw_named(axes, named)
+    bar = "; its bar is its standard error" * any(baseline.standard_error for baseline in named)
     heading(
         axes,
         "Named initialisers beside it, magnified",
-        [
-            "A level has a tick at the σ of each layer's weights;",
-            "its bar is the standard error of its difference to the best σ.",
-        ],
+        [f"A level has a tick at the σ of each layer's weights{bar}."],
     )
 
 
@@ -123,7 +121,9 @@ def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
             linewidth=2,
             zorder=4,
         )
-        axes.errorbar(sigmas[-1], level, 100 * baseline.difference_error, color=colour, capsize=3)
+        if baseline.standard_error:
+            error = 100 * baseline.standard_error
+            axes.errorbar(sigmas[-1], level, error, color=colour, capsize=3)
         axes.annotate(
             f"{baseline.initializer}, {level:.2f} %",
             (sigmas[-1], level),

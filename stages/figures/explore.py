@@ -22,7 +22,6 @@ from stages.analysis.accuracy import best_window
 from stages.analysis.findings import headline
 from stages.analysis.metrics import Metrics
 from stages.analysis.moments import Stop, sentences, tour
-from stages.analysis.noise import error
 from stages.analysis.snapshots import Snapshots
 from stages.analysis.tables import Table
 from stages.analysis.wording import data, length, network, optimiser, sigma_is
@@ -175,7 +174,7 @@ def _sweep(metrics: Metrics, pixels: Pixels, detail: Detail) -> dict[str, Any]:
         else [points.index(window[0]), points.index(window[-1])],
         "final": {
             "test": [point.test_accuracy for point in points],
-            "error": [error(point) for point in points],
+            "error": [results.error(point) or 0.0 for point in points],
             "diverged": [point.diverged for point in points],
         },
         "named": [

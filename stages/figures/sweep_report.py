@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from stages.analysis.findings import Results, findings, headline, uncertainty
-from stages.analysis.noise import error
 from stages.analysis.setting import Setting
 from stages.analysis.wording import network, optimiser, sigma, sigma_is, spelled, start
 from stages.core.records import PROBE_IMAGES
@@ -129,11 +128,12 @@ def final_accuracy(setting: Setting) -> str:
 
 def number_table(results: Results) -> str:
     """A row for each sigma; accuracies in percent, the best in bold."""
-    replicates, courses = results.best.n > 1, results.setting.records > 1
-    header = ["σ", "before training, test", "test", *["±"] * replicates]
+    errors = [results.error(point) for point in results.points]
+    known, courses = any(errors), results.setting.records > 1
+    header = ["σ", "before training, test", "test", *["±"] * known]
     header += ["training", *["first epoch, test"] * courses, "diverged"]
     rows = []
-    for point in results.points:
+    for point, error in zip(results.points, errors, strict=True):
         best = point is results.best and results.others and not results.all_at_chance
         bold = "**" if best else ""
         accuracies = (point.train_accuracy, *[point.first_epoch_test_accuracy] * courses)
@@ -142,7 +142,7 @@ def number_table(results: Results) -> str:
                 f"{bold}{point.label}{bold}",
                 f"{100 * point.untrained_test_accuracy:.2f}",
                 f"{bold}{100 * point.test_accuracy:.2f}{bold}",
-                *[f"{100 * error(point):.2f}"] * replicates,
+                *["" if error is None else f"{100 * error:.2f}"] * known,
                 *(f"{100 * accuracy:.2f}" for accuracy in accuracies),
                 f"{point.diverged} of {point.n}" if point.diverged else "",
             ]

@@ -5,8 +5,14 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from stages.analysis.answer import ANSWER, answer
-from stages.analysis.comparison import comparisons, leader, listed, what_differs
-from stages.analysis.findings import Results, uncertainty
+from stages.analysis.comparison import (
+    comparisons,
+    judging,
+    leader,
+    listed,
+    what_differs,
+)
+from stages.analysis.findings import Results, images, precision
 from stages.analysis.wording import network, optimiser, start
 from stages.figures.markdown import Origin, bullets, document, machine, name_of_data, plain, table
 from stages.figures.sweep_report import told_data, training
@@ -37,6 +43,7 @@ def variants_report(
         "Each cell is one σ of a variant.",
         "## Findings",
         *trust(results),
+        *[" ".join(judging(results))] * bool(judging(results)),
         bullets(comparisons(results)),
         "## Numbers",
         number_table(results),
@@ -69,7 +76,9 @@ def trust(results: Sequence[Results]) -> list[str]:
     for of in results:
         groups.setdefault((of.best.n, of.setting.holdout.images), []).append(of)
     told = [
-        (listed([of.setting.variant for of in g]), uncertainty(leader(g))) for g in groups.values()
+        (listed([of.setting.variant for of in g]), f"{precision(best)} {images(best)}")
+        for g in groups.values()
+        for best in [leader(g)]
     ]
     return [text if len(told) == 1 else f"{who}: {text}" for who, text in told]
 

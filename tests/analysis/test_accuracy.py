@@ -81,8 +81,8 @@ def test_chance_and_divergence_are_counted_by_trial() -> None:
     ("untrained", "final", "learns"),
     [
         (0.14, 0.14, False),
-        (0.14, 0.149, False),
-        (0.14, 0.151, True),
+        (0.14, 0.156, False),
+        (0.14, 0.157, True),
         (0.10, 0.123, False),
         (0.10, 0.1231, True),
         (0.98, 0.0980, False),
@@ -91,7 +91,7 @@ def test_chance_and_divergence_are_counted_by_trial() -> None:
 def test_a_network_has_learned_if_it_beats_both_chance_and_its_own_start(
     untrained: float, final: float, learns: bool
 ) -> None:
-    # Two standard errors of the difference of 14 % and 15 % of 10,000 images are 1.0 points.
+    # At most 30 % of 10,000 images are right once: three standard errors are 1.64 points.
     records = [record(0.1, [final], untrained=untrained)]
     [point] = points_of(records, 1)
     assert point.untrained_test_accuracy == untrained

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from stages.analysis.accuracy import has_learned
-from stages.analysis.baselines import Baseline
 from stages.analysis.evidence import (
     first_layer_images,
     movement,
@@ -16,11 +15,10 @@ from stages.analysis.evidence import (
 )
 from stages.analysis.findings import Results
 from stages.analysis.first_layer import AFTER, BEFORE
-from stages.analysis.noise import difference_error, judge
 from stages.analysis.tables import Table
-from tests.models import record, results_of, setting_of
+from tests.models import baseline, record, results_of
 
-ORTHOGONAL = Baseline("orthogonal", 0.1, 0.1, 0.1, 0.1, 2, 2, 1.0, 0.0, 0.001, (0.1,))
+NAMED = [baseline("orthogonal", 0.1, 0.1, diverged=2)]
 LEARNED, BEST, CHANCE = 0.9, 0.97, 0.1135
 
 
@@ -83,11 +81,14 @@ def test_equal_gradients_are_neither_above_nor_below() -> None:
 
 
 def test_where_no_network_learned_nothing_is_compared_with_a_best() -> None:
-    untrained = results_of([record(10.0**i, [0.14], untrained=0.14) for i in (0, 1)])
+    records = [record(10.0**i, [0.14], untrained=0.14) for i in (0, 1)]
+    untrained = results_of(records, named=NAMED)
     told = gradients_of_one_and_ten(untrained)
     assert told.endswith("starts at 1 at σ = 1 and starts at 1e+02 at σ = 10; no network learned.")
-    [told] = named_initialisers([ORTHOGONAL], untrained)
-    assert told.endswith("orthogonal ends at 10.00 %, which is no learning, 2 of 2 diverged.")
+    [told] = named_initialisers(untrained)
+    assert told.endswith(
+        "orthogonal ends at 10.00 ± 0.00 %, which is no learning, 2 of 2 diverged."
+    )
     assert "best" not in told
 
 
@@ -99,9 +100,9 @@ def test_where_only_the_best_did_not_learn_no_sentence_says_that_none_did(second
         record(1, [0.135], 1, untrained=0.104),
         record(10, [0.14], 1, untrained=second),
     ]
-    results = results_of(records)
+    results = results_of(records, named=NAMED)
     assert results.best.sigma == 10
-    told = [gradients_of_one_and_ten(results), *named_initialisers([ORTHOGONAL], results)]
+    told = [gradients_of_one_and_ten(results), *named_initialisers(results)]
     for sentence in told:
         assert "the best, σ = 10, did not learn, so that nothing is compared with it." in sentence
         assert "no network learned" not in sentence
@@ -138,12 +139,6 @@ def test_theory_is_told_for_any_number_of_layers(errors: list[float | None], sai
     [told] = theory(of_layers)
     assert said in told
     assert "unknown" not in told
-
-
-def test_replicates_that_agree_by_chance_leave_a_doubt() -> None:
-    error = difference_error((0.97, 0.96), (0.9695, 0.9595), setting_of().holdout)
-    assert error >= 1e-4
-    assert judge(0.0005, error, n=2) == "within noise"
 
 
 def smoothness(*values: float, error: float = 0.01, replicates: int = 1) -> Table:

@@ -5,10 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from stages.analysis.accuracy import accuracy_points
-from stages.analysis.baselines import baselines
 from stages.analysis.mechanism import ks_distance, layer_changes, scaled_distribution
-from tests.models import record, setting_of
+from tests.models import baseline, record, results_of
 
 
 def test_ks_distance_of_shifted_steps() -> None:
@@ -49,14 +47,11 @@ def test_scaled_distributions_count_every_weight_of_every_layer() -> None:
 
 
 def test_a_baseline_is_compared_by_paired_differences() -> None:
-    noise = [0.0, 0.02, -0.02]
+    noise = [0.0, 0.02, -0.02, 0.01]
     sigmas = [record(0.1, [0.9 + n], replicate) for replicate, n in enumerate(noise)]
-    named = [
-        record(math.nan, [0.91 + n + 0.001 * replicate], replicate, initializer="orthogonal")
-        for replicate, n in enumerate(noise)
-    ]
-    [best] = accuracy_points(sigmas, 1, setting_of().holdout)
-    [baseline] = baselines([*sigmas, *named], best, 1, {"orthogonal": (0.04, 0.09)})
-    assert baseline.difference == pytest.approx(0.011)
-    assert baseline.difference_error == pytest.approx(0.001 / math.sqrt(3))
-    assert baseline.n == 3
+    other = baseline("orthogonal", *(0.91 + n + 0.001 * r for r, n in enumerate(noise)))
+    found = results_of(sigmas, named=[other]).compared["orthogonal"]
+    # The first replicate chooses; the others are 1.1, 1.2 and 1.3 points apart.
+    assert found.difference == pytest.approx(-0.012)
+    assert found.error == pytest.approx(0.001 / math.sqrt(3))
+    assert found.beyond_noise
