@@ -266,6 +266,18 @@ def test_charts_draw_what_the_files_say(opened: Opened, folder: Path) -> None:
     assert np.array(final) == pytest.approx(np.array(ends))
 
 
+def test_the_band_of_lone_networks_is_what_test_images_explain(
+    opened: Opened, folder: Path
+) -> None:
+    opened.go("variant=Adam")
+    areas = opened.page.evaluate("charts.accuracy.view.data('areas')")
+    band = [(row["y"] - row["y2"]) / 2 for row in areas if row["fill"] == "var(--test)"]
+    images = read_metrics(folder / "metrics")[0].setting.data.test_images
+    shares = np.array([float(row["test_accuracy"]) for row in rows(folder, "accuracy.csv", "Adam")])
+    assert np.array(band) == pytest.approx(100 * np.sqrt(shares * (1 - shares) / images))
+    assert "one network each" in opened.page.inner_text("#key")
+
+
 def test_counts_and_images_are_those_that_were_kept(opened: Opened, folder: Path) -> None:
     tensors = load_file(folder / "metrics" / "snapshots.safetensors")
     counts = opened.page.evaluate("sweeps.map(sweep => sweep.weights.counts)")

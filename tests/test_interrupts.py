@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from stages import explore
 from stages.core.dataset import Dataset
 from tests.conftest import (
     HANGS_AFTER,
@@ -64,9 +65,12 @@ class Ended:
 def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
     """A checkout in small, committed, in which each stage has run."""
     folder = write_data(tmp_path_factory.mktemp("finished"), small_dataset)
-    train(folder)
+    train(folder, sweep={"num_points": 1, "replicates": 3})  # as many as seeds takes
     for stage in ("check", "aggregate", "plot", "report"):
         run_stage(folder, stage)
+    explore.main(folder)
+    for results in ("metrics", "plots"):  # site wants those of a study too
+        shutil.copytree(folder / results, folder / "studies" / "optimisers" / results)
     shutil.copytree(REPOSITORY / "stages", folder / "stages")
     compile_dir(folder / "stages", quiet=1)  # once, not in each of its copies
     shutil.copy(REPOSITORY / "dvc.yaml", folder)
@@ -86,6 +90,7 @@ def start(door: str, folder: Path, mnist_dir: Path) -> subprocess.Popen[str]:
         "PYTHONPATH": str(folder),
         "MNIST_DIR": str(mnist_dir),
         "TMPDIR": str(folder / "tmp"),
+        "BROWSER": "true",  # a command that opens nothing
     }
     return subprocess.Popen(
         [sys.executable, "-m", door],

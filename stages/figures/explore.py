@@ -18,8 +18,8 @@ import numpy as np
 import vl_convert
 from numpy.typing import NDArray
 
-from stages.analysis.accuracy import best_window
-from stages.analysis.findings import headline
+from stages.analysis.accuracy import Point, best_window
+from stages.analysis.findings import Results, headline
 from stages.analysis.metrics import Metrics
 from stages.analysis.moments import Stop, sentences, tour
 from stages.analysis.snapshots import Snapshots
@@ -174,7 +174,10 @@ def _sweep(metrics: Metrics, pixels: Pixels, detail: Detail) -> dict[str, Any]:
         else [points.index(window[0]), points.index(window[-1])],
         "final": {
             "test": [point.test_accuracy for point in points],
-            "error": [results.error(point) or 0.0 for point in points],
+            "error": [_error(results, point) for point in points],
+            "error_is": "standard error"
+            if results.error(best) is not None
+            else "what the choice of the test images explains, one network each",
             "diverged": [point.diverged for point in points],
         },
         "named": [
@@ -195,6 +198,12 @@ def _sweep(metrics: Metrics, pixels: Pixels, detail: Detail) -> dict[str, Any]:
         "digits": _digits(kept, pixels) if kept else None,
         "missing": _missing(kept),
     }
+
+
+def _error(results: Results, point: Point) -> float:
+    """Over seeds; where nothing is known of these, that of the test images alone."""
+    error = results.error(point)
+    return point.holdout.error(point.test_accuracy) if error is None else error
 
 
 def cube(table: Table, column: str, *axes: str) -> Array:
