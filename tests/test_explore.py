@@ -267,13 +267,13 @@ def test_charts_draw_what_the_files_say(opened: Opened, folder: Path) -> None:
 
 
 def test_the_band_of_lone_networks_is_what_test_images_explain(
-    opened: Opened, folder: Path
+    tmp_path: Path, open_page: Open
 ) -> None:
-    opened.go("variant=Adam")
+    opened = open_page(make_page(tmp_path))
     areas = opened.page.evaluate("charts.accuracy.view.data('areas')")
     band = [(row["y"] - row["y2"]) / 2 for row in areas if row["fill"] == "var(--test)"]
-    images = read_metrics(folder / "metrics")[0].setting.data.test_images
-    shares = np.array([float(row["test_accuracy"]) for row in rows(folder, "accuracy.csv", "Adam")])
+    images = read_metrics(tmp_path / "metrics")[0].setting.data.test_images
+    shares = np.array([float(row["test_accuracy"]) for row in rows(tmp_path, "accuracy.csv", "")])
     assert np.array(band) == pytest.approx(100 * np.sqrt(shares * (1 - shares) / images))
     assert "one network each" in opened.page.inner_text("#key")
 

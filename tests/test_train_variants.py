@@ -132,7 +132,7 @@ def test_without_weights_only_records_are_kept_and_with_them_those_alone_are_tra
     sizes = sorted(size(entry) for entry in entries(workspace))
     assert sizes[0] < 10_000 < sizes[1] / 100
     assert "3 trials: 2 reused, 1 to train" in trained(workspace, sweep={"num_points": 3})
-    assert sum(name.endswith(".safetensors") for name in files(workspace)) == 6
+    assert sum(name.endswith(".safetensors") for name in files(workspace)) == 9
 
 
 def size(folder: Path) -> int:
