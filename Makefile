@@ -42,7 +42,7 @@ test: install
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest -n 4
+	pytest -n 3
 
 bench: install-bench
 	python -m benchmarks

@@ -155,7 +155,7 @@ def test_ctrl_c_at_any_moment_is_one_line(
     finished: Path, mnist_dir: Path, tmp_path: Path, door: str
 ) -> None:
     importing, life = seconds(door, copy(finished, tmp_path / "whole", door), mnist_dir)
-    half = 10 if door in PIPELINE else 3
+    half = 10 if door in PIPELINE else 2
     # As many while it is imported as while it works, however long each is.
     moments = [
         *(importing * part / half for part in range(half)),

@@ -394,13 +394,13 @@ def peak_memory(process: subprocess.Popen[str]) -> int:
 
 def test_memory_does_not_grow_with_the_number_of_trials(workspace: Path) -> None:
     peaks = {}
-    for points in (32, 132):  # both in groups of the largest size
+    for points in (132, 232):  # in groups of the largest size, and processes have all they need
         write_params(workspace, sweep={"num_points": points}, train={"epochs": 1})
         process = start_stage(workspace, "train")
         peaks[points] = peak_memory(process)
         assert (process.returncode, *process.communicate()[1:]) == (0, "")
     state_of_one_network = 4 * 109_392 * 4
-    assert peaks[132] - peaks[32] < 100 * state_of_one_network * 3 / 4
+    assert peaks[232] - peaks[132] < 100 * state_of_one_network * 3 / 4
 
 
 def test_a_pipe_gets_few_lines_that_say_what_is_done_and_left(workspace: Path) -> None:
@@ -445,7 +445,7 @@ def on_terminal(workspace: Path, stage: str) -> str:
 
 
 def test_a_huge_sweep_says_before_it_begins_what_time_and_disk_it_takes(workspace: Path) -> None:
-    write_params(workspace, sweep={"num_points": 20_000}, train={"epochs": 100_000})
+    write_params(workspace, sweep={"num_points": 20_000}, train={"epochs": 1000})
     process = start_stage(workspace, "train")
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(3)]
@@ -457,7 +457,7 @@ def test_a_huge_sweep_says_before_it_begins_what_time_and_disk_it_takes(workspac
     process.communicate(timeout=HANGS_AFTER)
     assert re.fullmatch(r"roughly \d+ (h|days) of training\n", lines[1])
     assert lines[2].startswith(
-        "roughly 70 GB of disk: trial cache 35, data/models 18, DVC's cache 18; "
+        "roughly 170 GB of disk: trial cache 69, data/models 52, DVC's cache 52; "
     )
 
 

@@ -114,6 +114,13 @@ def test_git_ignores_what_a_killed_writer_left_and_only_that(tmp_path: Path) -> 
     assert untracked.split() == ["??", ".gitignore", "??", "metrics/.my-notes"]
 
 
+def full_of_words() -> Figure:
+    """A picture of more than 1000 bytes."""
+    figure = Figure()
+    figure.text(0, 0.5, "Accuracy against the scale of initialisation")
+    return figure
+
+
 @contextmanager
 def full_disk() -> Iterator[None]:
     """Files meanwhile end at 1000 bytes, as with `ulimit -f`."""
@@ -130,7 +137,7 @@ def full_disk() -> Iterator[None]:
     [
         lambda path: write_json(path, ["x"] * 1000),
         lambda path: write_csv(path, [{"x": 1}] * 1000),
-        lambda path: save(Figure(), path),
+        lambda path: save(full_of_words(), path),
         lambda path: write_atomically(path, bytes(2000)),
     ],
     ids=["JSON", "CSV", "PNG", "bytes"],
