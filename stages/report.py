@@ -9,6 +9,7 @@ if __name__ == "__main__":
 
 from pathlib import Path
 
+from stages.analysis.activation_scales import scales_of_activations
 from stages.analysis.answer import answer
 from stages.analysis.evidence import (
     first_layer_images,
@@ -86,6 +87,7 @@ def read_evidence(metrics: Metrics, results: Results) -> list[str]:
         *movement(results.points, probes),
         *first_layer_images(results, metrics.features()),
         *theory(metrics.theory_errors()),
+        *scales_of_activations([results]),
     ]
 
 

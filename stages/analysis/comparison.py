@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stages.analysis.accuracy import has_learned
+from stages.analysis.activation_scales import foretold, scales_of_activations
 from stages.analysis.findings import (
     A_POINT,
     LUCK,
@@ -53,6 +54,7 @@ def comparisons(results: Sequence[Results]) -> list[str]:
         *windows(results),
         learning(results),
         *against_textbook(results),
+        *scales_of_activations(results),
     ]
 
 
@@ -64,7 +66,7 @@ def best_variants(results: Sequence[Results]) -> list[str]:
 
 def beside_leader(results: Sequence[Results]) -> Mapping[str, Comparison]:
     """Each variant, at its own best sigma, beside the best on the same data."""
-    groups = by_data(results)
+    groups, sets = by_data(results), _sets(results)
     told = dict.fromkeys((of.setting.variant for of in results), UNKNOWN)
     for group in groups:
         replicated = [of for of in group if of.best.n >= FEWEST]
@@ -74,9 +76,17 @@ def beside_leader(results: Sequence[Results]) -> Mapping[str, Comparison]:
             leader, series = ahead(np.concatenate(sweeps)), np.stack([*map(ahead, sweeps)])
             finest = group[0].setting.holdout.finest
             for of, found in zip(replicated, compared(leader, series, finest), strict=True):
-                corrected = min(len(groups) * found.probability, 1.0)  # Bonferroni, over data sets
+                corrected = min(sets * found.probability, 1.0)  # Bonferroni
                 told[of.setting.variant] = replace(found, probability=corrected)
     return told
+
+
+def _sets(results: Sequence[Results]) -> int:
+    """How many sets of comparisons share the chance of a false one: one for each data set.
+
+    Where the σ of each activation are compared too, that takes the other half of the chance.
+    """
+    return len(by_data(results)) * (2 if foretold(results) else 1)
 
 
 def judging(results: Sequence[Results]) -> list[str]:
@@ -85,9 +95,10 @@ def judging(results: Sequence[Results]) -> list[str]:
     judged = [of for of in results if of_leader[of.setting.variant].known]
     if not judged:
         return [TOO_FEW] if any(of.best.n > 1 for of in results) else []
-    n, k = min(of.best.n for of in judged), len(judged)
-    among = f"{k} variants, paired by replicate"
-    return [LUCK.format("the variant and the σ that were"), beyond_noise(among, factor(n - 2, k))]
+    n, most = min(of.best.n for of in judged), max(map(len, by_data(judged)))
+    among = f"{len(judged)} variants, paired by replicate"
+    enough = factor(n - 2, _sets(results) * most)
+    return [LUCK.format("the variant and the σ that were"), beyond_noise(among, enough)]
 
 
 def _best_variant(

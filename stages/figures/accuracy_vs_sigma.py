@@ -7,11 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.analysis.accuracy import WINDOW_DISTANCE, Point, best_window
+from stages.analysis.activation_scales import foretold
 from stages.analysis.baselines import Baseline
 from stages.analysis.captions import accuracy
 from stages.analysis.findings import A_POINT, Results
 from stages.analysis.wording import sigma, sigma_axis
 from stages.figures.curves import draw_chance, draw_curves, draw_diverged, draw_test
+from stages.figures.scales import draw_scales_across
 from stages.figures.style import (
     GREEN,
     LOOK_OF_SCHEME,
@@ -36,13 +38,16 @@ def accuracy_vs_sigma(results: Results, named: Sequence[Baseline] = ()) -> Figur
     figure = new_figure(height=9 if named else 6)
     axes, *magnified = figure.subplots(2 if named else 1, sharex=True, squeeze=False)[:, 0]
     points = results.points
-    _scale_axes(axes, points, named)
+    rows = foretold([results])
+    _scale_axes(axes, points, named, [scale for row in rows for scale in row.scales.values()])
     draw_curves(axes, points)
     draw_chance(axes, results.setting)
     draw_diverged(axes, points)
     if not results.all_at_chance:
         _draw_window(axes, points)
         _draw_best(axes, results.best)
+    for row in rows:
+        draw_scales_across(axes, row)
     heading(axes, "Accuracy against the scale of initialisation", accuracy(results))
     figure.legend(loc="outside lower center", ncols=2)
     if named:
@@ -52,9 +57,11 @@ def accuracy_vs_sigma(results: Results, named: Sequence[Baseline] = ()) -> Figur
     return figure
 
 
-def _scale_axes(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
+def _scale_axes(
+    axes: Axes, points: Sequence[Point], named: Sequence[Baseline], scales: Sequence[float]
+) -> None:
     drawn = [s for baseline in named for s in _shown(baseline)]
-    scale_sigmas(axes.xaxis, [*(point.sigma for point in points), *drawn], _ROOM)
+    scale_sigmas(axes.xaxis, [*(point.sigma for point in points), *drawn, *scales], _ROOM)
     axes.set_ylim(0, _TOP)
     axes.set_yticks(range(0, 101, 10))
     axes.set_ylabel("accuracy (%)")

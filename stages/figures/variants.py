@@ -1,4 +1,7 @@
-"""Variants side by side: accuracy against sigma, a line for each, named at its end."""
+"""Variants side by side: accuracy against sigma, a line for each, named at its end.
+
+Below the lines of several activations, a row for each shows its best sigma and what was foretold.
+"""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -10,12 +13,14 @@ from matplotlib.colors import LogNorm, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from stages.analysis.activation_scales import foretold
 from stages.analysis.captions import variants_caption
 from stages.analysis.comparison import by_data
 from stages.analysis.findings import Results
 from stages.analysis.grid import Grid, find_grid, spoken, wide
 from stages.analysis.wording import sigma_axis
 from stages.figures.curves import draw_chance, draw_diverged
+from stages.figures.scales import ROW, draw_scales
 from stages.figures.style import (
     BLUE,
     GREEN,
@@ -63,13 +68,19 @@ _NAME, _LINE = 28, 0.18
 _LOWEST, _HIGHEST, _AROUND = 6, 12, 2.7
 """Inches: of the figure, and of what stands above and below its axes."""
 
+_AROUND_ROWS = 0.6
+"""Inches of what stands above and below the rows of activations."""
+
 
 def variants(results: Sequence[Results]) -> Figure:
     """Draw the test accuracy of all variants at the end of training."""
-    figure = new_figure(height=min(max(_AROUND + _LINE * len(results), _LOWEST), _HIGHEST))
-    axes = figure.subplots()
-    scale_sigmas(axes.xaxis, [p.sigma for of in results for p in of.points], _ROOM)
-    axes.set_xlabel(sigma_axis([of.setting for of in results]))
+    rows = foretold(results)
+    axes, *below = _panels(len(results), len(rows))
+    figure = axes.get_figure(root=True)
+    assert figure
+    scales = [scale for row in rows for scale in row.scales.values()]
+    scale_sigmas(axes.xaxis, [*(p.sigma for of in results for p in of.points), *scales], _ROOM)
+    figure.axes[-1].set_xlabel(sigma_axis([of.setting for of in results]))
     axes.set_ylim(0, 102)
     axes.set_yticks(range(0, 101, 10))
     axes.set_ylabel("test accuracy at the end (%)")
@@ -82,11 +93,24 @@ def variants(results: Sequence[Results]) -> Figure:
     draw_diverged(axes, [point for of in results for point in of.points], size=6)
     caption = variants_caption(results)
     heading(axes, "Accuracy against the scale of initialisation, by variant", caption)
+    for panel in below:
+        colours = {of.setting.variant: look[0] for of, look in zip(results, looks, strict=True)}
+        draw_scales(panel, rows, [colours[row.of.setting.variant] for row in rows])
     figure.legend(loc="outside lower center", ncols=2)
     if not grid:
         figure.draw_without_rendering()  # lays out, and so tells how high the axes are
         _name(axes, results, looks, _LINE * figure.dpi / axes.get_window_extent().height)
     return figure
+
+
+def _panels(lines: int, rows: int) -> list[Axes]:
+    """That of the lines and, where there are rows to draw, one for these below it."""
+    upper = min(max(_AROUND + _LINE * lines, _LOWEST), _HIGHEST)
+    if not rows:
+        return [new_figure(upper).subplots()]
+    lower = _AROUND_ROWS + ROW * rows
+    ratios = [upper - _AROUND, ROW * rows]
+    return [*new_figure(upper + lower).subplots(2, sharex=True, height_ratios=ratios)]
 
 
 def _looks(count: int) -> list[Look]:

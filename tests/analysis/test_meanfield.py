@@ -68,6 +68,43 @@ def test_critical_lines_are_the_known_ones(name: str, sigma_b2: float, critical:
     assert critical_sigma_w2(name, sigma_b2) == pytest.approx(critical, abs=5e-4)
 
 
+def squares(name: str, q: float) -> tuple[float, float]:
+    """E[φ²] and E[φ'²] by the trapezoid rule."""
+    z = np.linspace(-12, 12, 4001)
+    weight = np.exp(-(z**2) / 2)
+    of = ACTIVATIONS[name].function(math.sqrt(q) * z), ACTIVATIONS[name].slope(math.sqrt(q) * z)
+    phi, slope = (float(weight @ values**2 / weight.sum()) for values in of)
+    return phi, slope
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu"])
+def test_without_biases_the_critical_line_of_gelu_and_silu_is_where_signals_begin_to_grow(
+    name: str,
+) -> None:
+    critical, end = critical_sigma_w2(name, 0), {}
+    for side in (-1, 1):
+        sigma_w2 = critical * (1 + 0.02 * side)
+        q = sigma_w2  # of inputs of mean square 1
+        for _ in range(150):
+            q = sigma_w2 * squares(name, q)[0]
+        end[side] = q, sigma_w2 * squares(name, q)[1]
+    (shrunk, below), (grown, above) = end[-1], end[1]
+    assert shrunk < 1e-3
+    assert grown > 1e3
+    assert below == pytest.approx(critical / 4, rel=0.05)
+    assert above == pytest.approx(critical / 2, rel=0.05)
+
+
+def test_sigmoid_is_critical_without_biases_too_since_it_is_a_half_at_0() -> None:
+    critical = critical_sigma_w2("sigmoid", 0)
+    q = critical / 4
+    for _ in range(200):
+        q = critical * squares("sigmoid", q)[0]
+    assert q == pytest.approx(45.6, rel=1e-3)
+    assert critical * squares("sigmoid", q)[1] == pytest.approx(1, abs=1e-3)
+    assert math.sqrt(critical) == pytest.approx(10.149, abs=1e-3)
+
+
 @pytest.mark.parametrize("name", ["tanh", "sigmoid"])
 def test_depth_scale_diverges_at_criticality_from_both_sides(name: str) -> None:
     critical = critical_sigma_w2(name, 0.05)
