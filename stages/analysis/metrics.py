@@ -58,8 +58,8 @@ class Metrics:
     def results(self) -> Results:
         """Its accuracies."""
         return Results(
-            points=self._points(),
-            summary=self._summary(),
+            points=self.points(),
+            summary=self.summary(),
             courses=self._courses(),
             setting=self.setting,
             named=self.baselines(),
@@ -134,11 +134,13 @@ class Metrics:
         with readable(self.files.folder / "theory.json") as path:
             return dict(of_variant(parse_json(path.read_bytes()), self.setting.variant))
 
-    def _summary(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
+        """Its scalars, from summary.json."""
         with readable(self.files.folder / "summary.json") as path:
             return dict(of_variant(parse_json(path.read_bytes()), self.setting.variant))
 
-    def _points(self) -> list[Point]:
+    def points(self) -> list[Point]:
+        """Each sigma, from accuracy.csv."""
         with readable(self.files.folder / "accuracy.csv"):
             found = self.files.rows("accuracy.csv", self.setting.variant, "initializer")
             rows = [row for row in found if row["initializer"] == NORMAL]
