@@ -440,7 +440,7 @@ def test_the_first_link_shows_one_sigma_with_two_fates(opened: Opened) -> None:
         "moment": EPOCHS,
         "pin": {"variant": 0, "sigma": 0},
     }
-    assert "SGD's steps shrink with them" in opened.read()["sentence"]
+    assert "SGD has moved these weights" in opened.read()["sentence"]
 
 
 def test_a_variant_is_chosen_at_the_same_sigma(opened: Opened) -> None:

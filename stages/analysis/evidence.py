@@ -101,10 +101,10 @@ def _smoothened(point: Point, before: tuple[float, float], after: tuple[float, f
     if isnan(before[0]) or isnan(after[0]):
         return f"unknown at {sigma(point)}, where weights overflowed"
     judged = ""
-    if abs(after[0]) < ROUGH:
+    if max(abs(before[0]), abs(after[0])) < ROUGH:
         judged = ", noise remains"
     elif before[0] < SMOOTH <= after[0]:
-        judged = ", strokes grow"
+        judged = ", smooth patterns grow"
     error = f" ± {after[1]:.3f}" * isfinite(after[1])
     means = " and ".join(rounded(mean, 3) for mean, _ in (before, after))
     return f"{means}{error} at {sigma(point)}{judged}"

@@ -87,8 +87,9 @@ class Metrics:
 
     def probes(self) -> Table:
         """What was measured in each layer at each moment of training, from probes.csv."""
-        measured = ("activation_rms", "gradient_norm", "dead_units", "movement")
-        return self.table("probes.csv", "sigma", "epoch", "layer", *measured)
+        of_signals = ("activation_rms", "gradient_norm", "dead_units")
+        of_steps = ("movement", "displacement", "damped")
+        return self.table("probes.csv", "sigma", "epoch", "layer", *of_signals, *of_steps)
 
     def table(self, name: str, *columns: str) -> Table:
         """The named columns of numbers of a CSV file, maybe of no rows; an empty field is NaN."""

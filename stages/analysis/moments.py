@@ -1,4 +1,4 @@
-"""One sentence for each network at each moment: its gradients, what the optimiser made of them, and
+"""One sentence for each network at each moment: its gradients, how far its weights have moved, and
 how far it has come. And which moments are worth a look first.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 from stages.analysis.accuracy import Point, has_learned, learned
 from stages.analysis.evidence import FAR_OFF, LEVEL, distance, incomparable
 from stages.analysis.findings import Results, beside_best
-from stages.analysis.setting import Setting
+from stages.analysis.setting import Setting, differences
 from stages.analysis.tables import Table, layer_curve
 from stages.analysis.wording import percent, sigma
-from stages.core.optimizers import OPTIMIZERS
+from stages.core.optimizers import OPTIMIZERS, Rule
 
 FATES = 0.5
 """From this difference of final accuracies on, two networks of one sigma have met two fates."""
@@ -30,6 +30,8 @@ class FirstLayer:
 
     gradients: list[float]  # norms
     moved: list[float]  # distance from the start, relative to the initial norm
+    displaced: list[float]  # the same as it is, root mean square over weights
+    damped: list[float]  # share of weights whose steps Adam's epsilon damps; else NaN
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,12 @@ def sentences(results: Results, probes: Table) -> list[list[str]]:
 def _first_layers(results: Results, probes: Table) -> dict[float, FirstLayer]:
     """By sigma, means over replicates."""
     moments = range(results.setting.records + 1)
-    gradients, moved = (
+    measured = [
         np.transpose([layer_curve(probes, column, layer=1, epoch=e).mean for e in moments])
-        for column in ("gradient_norm", "movement")
-    )
+        for column in ("gradient_norm", "movement", "displacement", "damped")
+    ]
     return {
-        point.sigma: FirstLayer(gradients[place].tolist(), moved[place].tolist())
+        point.sigma: FirstLayer(*(of_sigmas[place].tolist() for of_sigmas in measured))
         for place, point in enumerate(results.points)
     }
 
@@ -112,15 +114,25 @@ def _gradients(
 
 
 def _steps(setting: Setting, layer: FirstLayer, of_best: FirstLayer | None, moment: int) -> str:
-    """What the optimiser makes of gradients that are far off, and how far the weights have gone."""
+    """How far the optimiser has moved the weights; where gradients are far off, beside the best."""
     rule = OPTIMIZERS[setting.params["train"]["optimizer"]]
     begun = _gap(layer.gradients[0], of_best.gradients[0]) if of_best else 0.0
-    moved = f"have moved these weights {distance(layer.moved[moment])}" if moment else ""
-    if abs(begun) < FAR_OFF:
-        return f"{rule.title} {moved.replace('have', 'has', 1)}" if moment else ""
-    verb = "shrink" if begun < 0 else "grow"
-    steps = f"{rule.title}'s steps {'hardly ' * (rule.momentum is None)}{verb} with them"
-    return " and ".join(filter(None, [steps, moved]))
+    far_off = abs(begun) >= FAR_OFF
+    if moment == 0:
+        return _first_step(rule, layer, begun) if far_off else ""
+    moved = f"{rule.title} has moved these weights {distance(layer.moved[moment])}"
+    if not (of_best and far_off):
+        return moved
+    gap = _gap(layer.displaced[moment], of_best.displaced[moment])
+    return f"{moved}, a distance {_compared(gap)} that at the best σ"
+
+
+def _first_step(rule: Rule, layer: FirstLayer, begun: float) -> str:
+    """What the optimiser is about to make of gradients by so many decades off."""
+    if rule.momentum is not None:  # a learning rate times the gradient
+        return f"{rule.title}'s first step is as much {'smaller' if begun < 0 else 'larger'}"
+    damped = f"{100 * layer.damped[0]:.3g} %"
+    return f"epsilon damps {rule.title}'s first step in {damped} of these weights"
 
 
 def _outcome(results: Results, point: Point, best: Point | None, moment: int) -> str:
@@ -187,8 +199,10 @@ def _two_fates(results: Sequence[Results]) -> Iterator[Stop]:
         return
     about = [pair for pair in pairs if pair[0] > furthest - A_BIT]
     _, one, p, other, q = min(about, key=lambda pair: pair[2].sigma)
+    changed = {name.partition(".")[0] for name in differences([one.setting, other.setting])}
+    same = "The same σ" if changed & {"model", "sweep"} else "The same start"
     yield Stop(
-        f"The same start, two fates: {sigma(p)} ends at {percent(p.test_accuracy)} with "
+        f"{same}, two fates: {sigma(p)} ends at {percent(p.test_accuracy)} with "
         f"{one.setting.variant}, at {percent(q.test_accuracy)} with {other.setting.variant}",
         one,
         p,

@@ -156,11 +156,15 @@ def images(before: Table, after: Table) -> str:
     return told
 
 
-def test_strokes_grow_noise_remains_and_between_nothing_is_judged() -> None:
+def test_smooth_patterns_grow_noise_remains_and_between_nothing_is_judged() -> None:
     told = images(smoothness(-1e-4, 0, 0), smoothness(0.7, 0.3, 0.05))
-    assert ": 0.000 and 0.700 ± 0.010 at σ = 0.01, strokes grow; " in told
+    assert ": 0.000 and 0.700 ± 0.010 at σ = 0.01, smooth patterns grow; " in told
     assert "; 0.000 and 0.300 ± 0.010 at σ = 0.1; " in told
     assert told.endswith("; 0.000 and 0.050 ± 0.010 at σ = 1, noise remains.")
+
+
+def test_what_was_smooth_before_and_is_noise_now_did_not_remain_noise() -> None:
+    assert "remains" not in images(smoothness(0.6, 0.6, 0.6), smoothness(0.0, 0.0, 0.0))
 
 
 def test_smooth_before_training_is_no_growth_and_overflow_no_number() -> None:

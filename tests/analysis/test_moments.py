@@ -28,17 +28,26 @@ def sweep(
 
 
 def told(
-    results: Results, gradients: Mapping[float, Sequence[float]], moved: float = 0.25
+    results: Results,
+    gradients: Mapping[float, Sequence[float]],
+    moved: float = 0.25,
+    damped: float = nan,
 ) -> list[list[str]]:
-    """The sentences, where the first layer's gradients at moments 0, 1 and 2 are these by sigma."""
+    """The sentences, where the first layer's gradients at moments 0, 1 and 2 are these by sigma.
+
+    An epoch moves weights by `moved` times their initial norm, at 0.05 by 0.05 in all.
+    """
     rows = [
-        (point.sigma, epoch, layer, norm if layer == 1 else 1.0, moved * epoch)
+        (
+            *(point.sigma, epoch, layer, norm if layer == 1 else 1.0, moved * epoch),
+            *((0.05 if point.sigma == 0.05 else moved * point.sigma) * epoch, damped),
+        )
         for point in results.points
         for epoch, norm in enumerate(gradients.get(point.sigma, (0.1, 0.1, 0.1)))
         for layer in (1, 2)
     ]
     columns = np.array(rows).T
-    names = ("sigma", "epoch", "layer", "gradient_norm", "movement")
+    names = ("sigma", "epoch", "layer", "gradient_norm", "movement", "displacement", "damped")
     table: Table = dict(zip(names, columns, strict=True))
     return sentences(results, table)
 
@@ -46,30 +55,35 @@ def told(
 VANISHED, EXPLODED = {1e-4: (1e-6, 1e-6, 1e-6)}, {10.0: (1e3, 1e2, 1e2)}
 
 
-def test_small_gradients_make_small_steps_of_sgd_and_not_of_adam() -> None:
-    adam, *_ = told(sweep([0.96, 0.97, 0.5]), VANISHED, moved=250)
+def test_of_small_gradients_it_is_told_how_far_weights_moved_beside_the_best() -> None:
+    adam, *_ = told(sweep([0.96, 0.97, 0.5]), VANISHED, moved=500, damped=0.981)
     sgd, *_ = told(sweep([0.1, 0.97, 0.1], **SGD), VANISHED, moved=1e-3)
     start = "Gradients of the first layer start 5.0 decades smaller than at the best σ (0.05)"
     guess = "untrained, it guesses and gets 10.00 % right"
-    assert adam[0] == f"{start}; Adam's steps hardly shrink with them; {guess}."
-    assert sgd[0] == f"{start}; SGD's steps shrink with them; {guess}."
+    assert adam[0] == (
+        f"{start}; epsilon damps Adam's first step in 98.1 % of these weights; {guess}."
+    )
+    assert sgd[0] == f"{start}; SGD's first step is as much smaller; {guess}."
     started = start.replace("start", "started") + " and still are 5.0 decades smaller"
     assert adam[2] == (
-        f"{started}; Adam's steps hardly shrink with them and have moved these weights by 500 "
-        "times their initial norm; after epoch 2 it gets 96.00 % right, the best σ 97.00 %."
+        f"{started}; Adam has moved these weights by 1,000 times their initial norm, a distance "
+        "level with that at the best σ; after epoch 2 it gets 96.00 % right, the best σ 97.00 %."
     )
     assert sgd[2] == (
-        f"{started}; SGD's steps shrink with them and have moved these weights by 0.002 times "
-        "their initial norm; after epoch 2 it gets 10.00 % right, no better than guessing."
+        f"{started}; SGD has moved these weights by 0.002 times their initial norm, a distance "
+        "5.7 decades smaller than that at the best σ; after epoch 2 it gets 10.00 % right, no "
+        "better than guessing."
     )
 
 
-def test_large_gradients_make_large_steps_of_sgd_and_not_of_adam() -> None:
-    *_, adam = told(sweep([0.96, 0.97, 0.5]), EXPLODED)
+def test_of_large_gradients_too_whatever_an_optimiser_is_said_to_do() -> None:
+    *_, adam = told(sweep([0.96, 0.97, 0.5]), EXPLODED, damped=0.0)
     *_, sgd = told(sweep([0.1, 0.97, 0.1], **SGD), EXPLODED, moved=4e6)
-    assert "4.0 decades larger" in adam[0]
-    assert "Adam's steps hardly grow with them and have moved" in adam[1]
-    assert "SGD's steps grow with them and have moved these weights by 8,000,000 times" in sgd[2]
+    assert "4.0 decades larger than at the best σ (0.05); epsilon damps Adam's first st" in adam[0]
+    assert "in 0 % of these weights" in adam[0]
+    assert "a distance 1.7 decades larger than that at the best σ" in adam[1]
+    assert "SGD's first step is as much larger" in sgd[0]
+    assert "SGD has moved these weights by 8,000,000 times their initial norm, a dist" in sgd[2]
 
 
 @pytest.mark.parametrize(
@@ -80,9 +94,9 @@ def test_large_gradients_make_large_steps_of_sgd_and_not_of_adam() -> None:
         ((1e3, 1e2, 0.0), "larger than at the best σ (0.05) and now are 0; "),
         ((0.102, 1.0, 1.0), "started level with those at the best σ (0.05); "),
         ((0.2, 1.0, 1.0), "started 0.3 decades larger than at the best σ (0.05); SGD has moved"),
-        ((0.0, 0.0, 0.1), "started far smaller than at the best σ (0.05); SGD's steps shrink"),
+        ((0.0, 0.0, 0.1), "started far smaller than at the best σ (0.05); SGD has moved"),
         ((1e3, nan, nan), "Numbers have overflowed: the network has diverged; "),
-        ((inf, 0.1, 0.1), "started far larger than at the best σ (0.05); SGD's steps grow"),
+        ((inf, 0.1, 0.1), "started far larger than at the best σ (0.05); SGD has moved"),
     ],
 )
 def test_the_present_gradient_is_told_where_it_is_far_off(
@@ -134,6 +148,16 @@ def test_the_tour_begins_where_one_start_has_two_fates() -> None:
         "Adam: the largest σ beside the best",
         "Adam: the best σ",
     ]
+
+
+def test_variants_that_start_otherwise_have_the_same_sigma_and_not_the_same_start() -> None:
+    records = [record(sigma, [0.1]) for sigma in SIGMAS]
+    relu = results_of(records, "relu")
+    tanh = results_of(
+        [record(sigma, [0.9]) for sigma in SIGMAS], "tanh", model={"activation": "tanh"}
+    )
+    text = tour([relu, tanh])[0].text
+    assert text.startswith("The same σ, two fates: σ = 0.0001 ends at 10.00 % with relu")
 
 
 def test_the_tour_of_one_sweep_goes_to_its_ends_and_its_best() -> None:
