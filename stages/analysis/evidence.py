@@ -61,11 +61,23 @@ def vanishing_and_exploding(results: Results, probes: Table) -> list[str]:
 
 def movement(points: Sequence[Point], probes: Table) -> list[str]:
     """How far training moved the first layer, at both ends."""
-    moved = layer_curve(probes, "movement", layer=1, epoch=probes["epoch"].max())
-    of_sigma = dict(zip(moved.sigma, moved.mean, strict=True))
-    ends = [points[0], points[-1]] if len(points) > 1 else [points[0]]
-    told = [f"{distance(of_sigma[end.sigma])} at {sigma(end)}" for end in ends]
+    last = probes["epoch"].max()
+    relative, absolute = (
+        layer_curve(probes, column, layer=1, epoch=last) for column in ("movement", "displacement")
+    )
+    of_sigma = {
+        sigma: _moved(norm, size)
+        for sigma, norm, size in zip(relative.sigma, relative.mean, absolute.mean, strict=True)
+    }
+    ends = dict.fromkeys([points[0], points[-1]])
+    told = [f"{of_sigma[end.sigma]} at {sigma(end)}" for end in ends]
     return [f"**Movement.** Training moved the first layer's weights {' and '.join(told)}."]
+
+
+def _moved(relative: float, absolute: float) -> str:
+    """Both distances, the latter a root mean square over weights."""
+    known = f", each by {absolute:.2g} (root mean square)," if 0 < absolute < inf else ""
+    return f"{distance(relative)}{known}"
 
 
 def first_layer_images(results: Results, features: Mapping[str, Table]) -> list[str]:
