@@ -76,7 +76,7 @@ def movement(points: Sequence[Point], probes: Table) -> list[str]:
 
 def _moved(relative: float, absolute: float) -> str:
     """Both distances, the latter a root mean square over weights."""
-    known = f", each by {absolute:.2g} (root mean square)," if 0 < absolute < inf else ""
+    known = f" (a root mean square of {absolute:.2g})" if 0 < absolute < inf else ""
     return f"{distance(relative)}{known}"
 
 

@@ -65,21 +65,21 @@ def test_gradients_that_are_zero_or_overflow_are_told(norm_of_best: float) -> No
 
 
 def moved(relative: list[float], absolute: list[float]) -> Table:
-    return probes("movement", relative, 3) | probes("displacement", absolute, 3)
+    return {**probes("movement", relative, 3), **probes("displacement", absolute, 3)}
 
 
 def test_movement_is_told_beside_the_first_norm_and_as_it_is() -> None:
     [told] = movement(sweep(LEARNED, BEST).points, moved([850.0, 0.0724], [0.0851, 0.724]))
     assert told == (
-        "**Movement.** Training moved the first layer's weights by 850 times their initial norm, "
-        "each by 0.085 (root mean square), at σ = 0.01 and by 0.0724 times their initial norm, "
-        "each by 0.72 (root mean square), at σ = 0.1."
+        "**Movement.** Training moved the first layer's weights by 850 times their initial norm "
+        "(a root mean square of 0.085) at σ = 0.01 and by 0.0724 times their initial norm "
+        "(a root mean square of 0.72) at σ = 0.1."
     )
 
 
 def test_movement_that_overflowed_is_no_number() -> None:
     [told] = movement(sweep(LEARNED, BEST).points, moved([850.0, nan], [8.5, nan]))
-    assert "by 850 times their initial norm, each by 8.5 (root mean square), at σ = 0.01" in told
+    assert "by 850 times their initial norm (a root mean square of 8.5) at σ = 0.01" in told
     assert told.endswith("and further than numbers reach at σ = 0.1.")
 
 
