@@ -11,12 +11,15 @@ import pytest
 from tests.claims.prose import NUMBER, occurrences, otherwise, prose, unheld
 from tests.conftest import REPOSITORY
 
+STUDIES = sorted(path.parents[1] for path in REPOSITORY.glob("studies/*/metrics/summary.json"))
+"""Those with results; of others a README tells what is expected."""
+
 DOCUMENTS = {
     "readme": Path("README.md"),
     "findings": Path("docs/findings.md"),
     **{
-        path.parent.name.replace("-", "_"): path.relative_to(REPOSITORY)
-        for path in sorted(REPOSITORY.glob("studies/*/README.md"))
+        study.name.replace("-", "_"): study.relative_to(REPOSITORY) / "README.md"
+        for study in STUDIES
     },
 }
 """By the module of `tests/claims` that holds them."""
