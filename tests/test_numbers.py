@@ -71,15 +71,19 @@ def test_no_claim_has_a_number_that_was_written_by_hand(name: str) -> None:
 
 TEXT = prose("""# Of 25 σ [one](studies/1/README.md) reaches **97.3 %**
 
-(He et al. 2015), from N(0, σ²), `-S train.epochs=20`; 12
+(He et al. 2015; Ioffe & Szegedy 2015, arXiv 1502.03167), from N(0, σ²), `train.epochs=20`; 12
 ```
 dvc repro 7
 ```
+## Expected before measuring
+
+98 %
+## Found
 """)
 
 
 def test_a_number_that_no_claim_holds_is_found() -> None:
-    assert TEXT == "Of 25 σ [one] reaches 97.3 % (He et al. ), from σ²), ; 12"
+    assert TEXT == ("Of 25 σ [one] reaches 97.3 % (He et al. ; Ioffe & , ), from σ²), ; 12 Found")
     assert [of.split()[0] for of in unheld(TEXT, ["Of 25 σ", "reaches 97.3 %"])] == ["12"]
     assert [of.split()[0] for of in unheld(TEXT, ["Of 25 σ", "7.3 %", "1"])] == ["97.3", "12"]
 

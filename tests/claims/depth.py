@@ -8,7 +8,7 @@ from stages.analysis.trainability import TRAINED
 from tests.claims.metrics import Sweep, percent, sweeps
 
 GIVEN = {
-    "ICLR 2017, figure 5": "the number of a figure in the paper",
+    ", figure 5": "the number of a figure in the paper",
     "6 ξ": "the line of that paper",
     "χ₁ = 1": "a definition",
     "ξ = -1/log": "a definition",

@@ -7,11 +7,14 @@ NUMBER = r"\d(?:[\d.,]*\d)?(?:e[-+]?\d+)?"
 """Digits, with points, commas and an exponent. Numbers in words are held only by chance."""
 
 _NO_PROSE = (
+    r"(?ms)^## Expected before measuring$.*?(?=^## |\Z)",  # stays as it was written
     r"(?ms)^```.*?^```\n?",  # code
     r"`[^`]*`",
     r"(?<=\])\([^)]*\)",  # where a link or a picture leads
     r"N\(0, ",  # a normal distribution
-    r"(?<=et al\. )\(?\d{4}\b|(?<=[A-Z] )\d{4}\b",  # years: et al. (2015), ICLR 2017
+    r"arXiv \d{4}\.\d{5}",
+    r"(?<=et al\. )\(?\d{4}\b",  # years of papers: He et al. (2015)
+    r"\b[A-Z][\w-]+ \(?(?:19|20)\d\d(?=[),;:.])",  # Szegedy 2015; ICLR 2017
 )
 
 
@@ -19,7 +22,7 @@ def prose(markdown: str) -> str:
     """All text that says something, on one line."""
     for pattern in _NO_PROSE:
         markdown = re.sub(pattern, " ", markdown)
-    return " ".join(re.sub(r"\*+|(?m:^#+ )", "", markdown).split())
+    return " ".join(re.sub(r"\*+|(?m:^ *#+ )", "", markdown).split())
 
 
 def occurrences(fragment: str, text: str) -> Iterator[slice]:
