@@ -18,6 +18,7 @@ import vl_convert
 
 from stages.process.dvc import run_dvc
 from stages.process.files import write_atomically
+from stages.process.templates import filled
 
 DVC = Path(__file__).resolve().parents[1] / ".dvc"
 PAGE = Path("plots_page.html")
@@ -69,5 +70,5 @@ def page_template() -> str:
     """
     version = [v for v in vl_convert.get_vegalite_versions() if v.startswith(VEGA_LITE)][-1]
     vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", version)
-    template = TEMPLATE.read_text(encoding="utf-8")
-    return template.replace("{pictures}", json.dumps(PICTURES)).replace("{vega}", vega)
+    parts = {"pictures": json.dumps(PICTURES), "vega": vega}
+    return filled(TEMPLATE.read_text(encoding="utf-8"), parts)

@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 
 from stages.process.door import InputError
 from stages.process.scratch import remove, scratch_folder
+from stages.process.templates import filled
 
 SITE = Path("site")
 OPTIMISERS = Path("studies/optimisers")
@@ -63,8 +64,7 @@ def rendered(report: str, folder: Path) -> str:
     content = MarkdownIt("commonmark", {"html": False}).enable("table").render(report)
     title = re.search("^# (.*)", report, re.MULTILINE)
     fields = {"title": html.escape(title[1]) if title else "", "top": top, "content": content}
-    template = TEMPLATE.read_text(encoding="utf-8")
-    return re.sub(r"\{(title|top|content)\}", lambda match: fields[match[1]], template)
+    return filled(TEMPLATE.read_text(encoding="utf-8"), fields)
 
 
 def read(path: Path) -> str:

@@ -9,7 +9,6 @@ import gzip
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from stages.analysis.moments import Stop, sentences, tour
 from stages.analysis.snapshots import Snapshots
 from stages.analysis.tables import Table
 from stages.analysis.wording import data, length, network, optimiser, sigma_is
+from stages.process.templates import filled
 
 SOURCES = Path(__file__).resolve().parents[1] / "explore_page"
 SCRIPTS = (
@@ -82,30 +82,27 @@ class Pixels:
 
 def page(metrics: Sequence[Metrics]) -> str:
     """The whole page, with as much detail as fits into LIMIT."""
+    sweeps = [(_measured(of), of.snapshots()) for of in metrics]
+    stops = [_stop(stop) for stop in tour([of.results() for of in metrics])]
+    parts = {
+        "style": _source("style.css"),
+        "script": "\n".join(['"use strict";', *map(_source, SCRIPTS)]),
+        "vega": _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode()),
+    }
     for detail in _DETAILS:
         pixels = Pixels()
-        content = json.dumps(
-            _content(metrics, pixels, detail), allow_nan=False, separators=(",", ":")
-        )
-        parts = {
-            "style": _source("style.css"),
-            "script": "\n".join(['"use strict";', *map(_source, SCRIPTS)]),
-            "vega": _vega(),
-            "data": _packed(content.encode()),
-            "pixels": _packed(bytes(pixels.content)),
+        content = {  # the `Page` of data.js
+            "sweeps": [
+                {**measured, **_looked_into(kept, pixels, detail)} for measured, kept in sweeps
+            ],
+            "tour": stops,
         }
-        written = _source("index.html")
-        for name, part in parts.items():
-            written = written.replace(f"{{{name}}}", part)
+        text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+        parts |= {"data": _packed(text.encode()), "pixels": _packed(bytes(pixels.content))}
+        written = filled(_source("index.html"), parts)
         if len(written.encode()) <= LIMIT:
             break
     return written
-
-
-@cache
-def _vega() -> str:
-    """The installed Vega, packed."""
-    return _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
 
 
 def _source(name: str) -> str:
@@ -115,14 +112,6 @@ def _source(name: str) -> str:
 def _packed(content: bytes) -> str:
     """Gzipped, without the time, and in base64."""
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
-
-
-def _content(metrics: Sequence[Metrics], pixels: Pixels, detail: Detail) -> dict[str, Any]:
-    """The `Page` of data.js."""
-    return {
-        "sweeps": [_sweep(of, pixels, detail) for of in metrics],
-        "tour": [_stop(stop) for stop in tour([of.results() for of in metrics])],
-    }
 
 
 def _stop(stop: Stop) -> dict[str, Any]:
@@ -138,8 +127,8 @@ def _stop(stop: Stop) -> dict[str, Any]:
     return {"text": stop.text, "state": state}
 
 
-def _sweep(metrics: Metrics, pixels: Pixels, detail: Detail) -> dict[str, Any]:
-    """The `Sweep` of data.js."""
+def _measured(metrics: Metrics) -> dict[str, Any]:
+    """The `Sweep` of data.js, but for what `_looked_into` adds."""
     setting, results, probes = metrics.setting, metrics.results(), metrics.probes()
     points, best = results.points, results.best
     window = best_window(points)
@@ -157,7 +146,6 @@ def _sweep(metrics: Metrics, pixels: Pixels, detail: Detail) -> dict[str, Any]:
             ("moved", "movement"),
         )
     }
-    kept = metrics.snapshots()
     return {
         "name": setting.variant,
         "headline": headline(results),
@@ -193,6 +181,12 @@ def _sweep(metrics: Metrics, pixels: Pixels, detail: Detail) -> dict[str, Any]:
         **of_layers,
         "theory": _theory(metrics),
         "sentences": sentences(results, probes),
+    }
+
+
+def _looked_into(kept: Snapshots | None, pixels: Pixels, detail: Detail) -> dict[str, Any]:
+    """What of a sweep is left out where it is not kept, or the page would be too large."""
+    return {
         "weights": _weights(kept, detail.weights),
         "units": _units(kept, pixels, detail.units),
         "digits": _digits(kept, pixels) if kept else None,
