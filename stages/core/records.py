@@ -51,7 +51,7 @@ class EpochRecord:
 class LayerRecord:
     """One layer at a moment of training, on the probe's batch of images."""
 
-    activation_rms: float  # root mean square over images and units, after activation; logits at last
+    activation_rms: float  # root mean square over images and units, of activations; logits at last
     gradient_norm: float  # Frobenius norm of the mean loss's gradient by the weight matrix
     dead_units: float  # share of units that are 0 for all images of the batch
     movement: float  # ||W - W_0|| / ||W_0||, Frobenius
