@@ -142,8 +142,19 @@ def record_of(
         ProbeRecord(
             epoch,
             2.3,
+            0.5 / sigma if epoch == 0 and trial.optimizer != "adam" else math.nan,
             [
-                LayerRecord(layer * sigma, sigma**2 / layer, 0.1, epoch / sigma)
+                LayerRecord(
+                    activation_rms=layer * sigma,
+                    gradient_norm=sigma**2 / layer,
+                    dead_units=0.1,
+                    movement=epoch / sigma,
+                    cosine=0.5,
+                    weight_rms=sigma,
+                    displacement=float(epoch),
+                    row_spread=0.99,
+                    damped=0.2 if trial.optimizer == "adam" else math.nan,
+                )
                 for layer in range(1, layers + 1)
             ],
         )

@@ -18,10 +18,10 @@ from matplotlib.text import Text
 
 from stages import plot, report
 from stages.analysis.comparison import comparisons
+from stages.analysis.depth import depth_theory
 from stages.analysis.findings import findings
 from stages.analysis.grid import find_grid
 from stages.analysis.metrics import read_metrics
-from stages.analysis.trainability import depth_theory
 from stages.core.trial import Trial
 from stages.figures.map import variant_map
 from stages.figures.pictures import pictures as drawn
@@ -246,7 +246,7 @@ def test_depths_and_activations_make_a_map_with_theory(tmp_path: Path) -> None:
     relu = depth_theory(grid.panels[1].rows[0].setting)
     assert relu is not None
     assert relu.critical == pytest.approx(2)
-    assert relu.depth(1.0) == pytest.approx(6 / math.log(2))
+    assert relu.scale(1.0) == pytest.approx(1 / math.log(2))
     with house_style():
         figure = variant_map(results)
         assert_readable(figure)

@@ -65,6 +65,11 @@ class LayerRecord:
     gradient_norm: float  # Frobenius norm of the mean loss's gradient by the weight matrix
     dead_units: float  # share of units that are 0 for all images of the batch
     movement: float  # ||W - W_0|| / ||W_0||, Frobenius
+    cosine: float  # mean cosine of what it puts out for two images, over all pairs of them
+    weight_rms: float  # root mean square of W
+    displacement: float  # root mean square of W - W_0
+    row_spread: float  # ||W - mean of its rows|| / ||W||, Frobenius: 0 where all units are equal
+    damped: float  # Adam: share of weights whose sqrt(v) is below 10 epsilon (before: |gradient|)
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class ProbeRecord:
 
     epoch: int
     loss: float  # mean cross-entropy in nats
+    sharpness: float  # gradient descent, epoch 0: largest eigenvalue of the loss's Hessian
     layers: list[LayerRecord]
 
 
@@ -242,9 +248,9 @@ def _verify_tensors(name: str, content: bytes, expected: Tensors) -> None:
         raise ValueError(f"{name} holds other tensors than those of the trial")
 
 
-def _probe(epoch: Any, loss: Any, layers: list[dict[str, Any]]) -> ProbeRecord:
+def _probe(epoch: Any, loss: Any, sharpness: Any, layers: list[dict[str, Any]]) -> ProbeRecord:
     records = [LayerRecord(**_numbers(layer)) for layer in layers]
-    return ProbeRecord(epoch, _number(loss), records)
+    return ProbeRecord(epoch, _number(loss), _number(sharpness), records)
 
 
 def read_parameters(folder: Path, network: Network) -> NDArray[np.float32]:
