@@ -44,13 +44,13 @@ from stages.core.facts import FACTS, Facts
 from stages.core.params import PARAMS_FILE, read_params
 from stages.core.records import (
     HANDED_ON,
-    PROBE_IMAGES,
     RECORD,
     SNAPSHOTS,
     Record,
     parse_json,
     verify_result,
 )
+from stages.core.sampling import PROBE_IMAGES
 from stages.core.trial import Trial, sweep_trials
 from stages.process.files import write_atomically
 from stages.process.pace import following

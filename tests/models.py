@@ -141,18 +141,18 @@ def record_of(
     probes = [
         ProbeRecord(
             epoch,
-            2.3,
-            0.5 / sigma if epoch == 0 and trial.optimizer != "adam" else math.nan,
-            [
+            loss=2.3,
+            sharpness=math.nan if trial.optimizer == "adam" or epoch else 100 * sigma,
+            layers=[
                 LayerRecord(
                     activation_rms=layer * sigma,
                     gradient_norm=sigma**2 / layer,
                     dead_units=0.1,
                     movement=epoch / sigma,
-                    cosine=0.5,
-                    weight_rms=sigma,
-                    displacement=float(epoch),
-                    row_spread=0.99,
+                    cosine=1 - 0.5**layer,
+                    weight_rms=max(sigma, 0.1) if epoch else sigma,
+                    displacement=0.1 * epoch,
+                    row_spread=0.9,
                     damped=0.2 if trial.optimizer == "adam" else math.nan,
                 )
                 for layer in range(1, layers + 1)

@@ -15,7 +15,8 @@ from safetensors.numpy import load_file
 
 from stages.analysis.first_layer import Shape, read_first_layer, unit_shape
 from stages.core.dataset import Dataset
-from stages.core.records import FEATURES, INITIAL, SNAPSHOTS, WEIGHTS, Record
+from stages.core.records import INITIAL, SNAPSHOTS, WEIGHTS, Record
+from stages.core.sampling import FEATURES, feature_epochs
 from stages.core.trial import Trial
 
 Tensors = dict[str, NDArray[Any]]
@@ -125,7 +126,8 @@ def _course(
     before, after = (
         read_first_layer(folder / file, trial.network)[:FEATURES] for file in (INITIAL, WEIGHTS)
     )
-    return {0: before, **{1 << k: units for k, units in enumerate(kept)}, trial.records: after}
+    between = zip(feature_epochs(trial.records), kept, strict=True)
+    return {0: before, **dict(between), trial.records: after}
 
 
 def _quantised(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -4,7 +4,7 @@ All draw from the stream of their seed and replicate. Whatever the scale and the
 start takes the same numbers from it, so that starts differ by factors and not by noise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import sqrt
 
@@ -104,13 +104,21 @@ class BlankPerceptron(BlankNetwork):
 
     def output(self, parameters: Named, layer: str) -> Tensor:
         """Pre-activations (B, units) of a layer."""
-        values, operator = self.images(), ACTIVATIONS[self.network.activation].forward
-        for name in self.layers:
-            bias = parameters[name.replace("weight", "bias")]
-            outputs = linear(values, parameters[name], bias)
-            if name == layer:
-                return outputs
-            values = outputs
-            if operator:
-                values = getattr(torch.ops.aten, operator.name)(outputs, *operator.arguments)
-        raise KeyError(layer)
+        of_layers = pre_activations(self.network, parameters, self.images())
+        return next(values for name, values in of_layers if name == layer)
+
+
+def pre_activations(
+    network: Network, parameters: Named, images: Tensor
+) -> Iterator[tuple[str, Tensor]]:
+    """Those (B, units) of each layer of a perceptron, by its name; the last are the logits.
+
+    `images` are normalised (B, pixels). Autograd may go back through all of it.
+    """
+    values, operator = images, ACTIVATIONS[network.activation].forward
+    for name in network.layers:
+        outputs = linear(values, parameters[name], parameters[name.replace("weight", "bias")])
+        yield name, outputs
+        values = outputs
+        if operator:
+            values = getattr(torch.ops.aten, operator.name)(outputs, *operator.arguments)

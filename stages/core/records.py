@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 
 from stages.core.dataset import SHOWN
 from stages.core.networks import Network, moment_shapes, parse_network
+from stages.core.sampling import BINS_A_DEVIATION, DEVIATIONS, FEATURES, feature_epochs
 from stages.core.starts import Start
 from stages.core.trial import Provenance, Trial
 
@@ -30,17 +31,6 @@ FILES = (OPTIMIZER, *HANDED_ON)
 
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
 """Type, as safetensors calls it, and shape of tensors by name."""
-
-PROBE_IMAGES = 512
-"""On so many first training images networks are measured before training and after each epoch."""
-
-BINS_A_DEVIATION, DEVIATIONS = 8, 4
-"""Weights of a layer are counted in bins of 1/8 of their root mean square, as far as 4 of it from 0
-on both sides; the first and the last bin hold what lies farther out."""
-
-FEATURES = 16
-"""The weights of so many units of the first layer are kept while it trains: as images, they show
-what a unit looks for. They are those after 1, 2, 4, 8, ... epochs; the ends are kept anyway."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +55,11 @@ class LayerRecord:
     gradient_norm: float  # Frobenius norm of the mean loss's gradient by the weight matrix
     dead_units: float  # share of units that are 0 for all images of the batch
     movement: float  # ||W - W_0|| / ||W_0||, Frobenius
-    cosine: float  # mean cosine of what it puts out for two images, over all pairs of them
+    cosine: float  # between what it puts out for two images, a mean over all pairs of those not 0
     weight_rms: float  # root mean square of W
     displacement: float  # root mean square of W - W_0
-    row_spread: float  # ||W - mean of its rows|| / ||W||, Frobenius: 0 where all units are equal
-    damped: float  # Adam: share of weights whose sqrt(v) is below 10 epsilon (before: |gradient|)
+    row_spread: float  # ||W - mean of its rows|| / ||W||: 0 where all units are equal
+    damped: float  # share of W whose steps Adam's epsilon damps: sqrt(v) < EPSILONS times that
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ class ProbeRecord:
 
     epoch: int
     loss: float  # mean cross-entropy in nats
-    sharpness: float  # gradient descent, epoch 0: largest eigenvalue of the loss's Hessian
+    sharpness: float  # largest eigenvalue of the loss's Hessian; before gradient descent only
     layers: list[LayerRecord]
 
 
@@ -225,10 +215,10 @@ def snapshot_tensors(trial: Trial) -> Tensors:
 
     `histograms` (M, layers, bins), counts of weights; `deviations` (M, layers), the root mean
     squares that their bins are measured in; `answers` (M, SHOWN, classes), the logits of the shown
-    test images; `features` (F, units, inputs), the first layer at some moments (FEATURES).
+    test images; `features` (F, units, inputs), the first layer after `feature_epochs`.
     """
     network, layers = trial.network, len(trial.network.layers)
-    moments, kept = trial.records + 1, trial.records.bit_length()
+    moments, kept = trial.records + 1, len(feature_epochs(trial.records))
     units, *inputs = network.shapes[network.layers[0]]
     return {
         "histograms": ("I32", (moments, layers, 2 * BINS_A_DEVIATION * DEVIATIONS + 2)),
@@ -248,9 +238,9 @@ def _verify_tensors(name: str, content: bytes, expected: Tensors) -> None:
         raise ValueError(f"{name} holds other tensors than those of the trial")
 
 
-def _probe(epoch: Any, loss: Any, sharpness: Any, layers: list[dict[str, Any]]) -> ProbeRecord:
+def _probe(layers: list[dict[str, Any]], **numbers: Any) -> ProbeRecord:
     records = [LayerRecord(**_numbers(layer)) for layer in layers]
-    return ProbeRecord(epoch, _number(loss), _number(sharpness), records)
+    return ProbeRecord(**_numbers(numbers), layers=records)
 
 
 def read_parameters(folder: Path, network: Network) -> NDArray[np.float32]:

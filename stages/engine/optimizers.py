@@ -1,12 +1,18 @@
 """Optimisers as one pass over the flat vector of all networks."""
 
+from math import nan
+
 import torch
 from torch import Tensor
 
 from stages.core.optimizers import OPTIMIZERS, Rule
+from stages.core.sampling import EPSILONS
 from stages.core.trial import Trial
 
 ADAM_BETAS = (0.9, 0.999)
+
+SQUARES = "exp_avg_sq"
+"""The second moment of Adam, the running mean of squared gradients."""
 
 
 class Adam:
@@ -25,7 +31,7 @@ class Adam:
             [self._parameters],
             [self._gradients],
             [self.moments["exp_avg"]],
-            [self.moments["exp_avg_sq"]],
+            [self.moments[SQUARES]],
             [],
             [self.steps],
             lr=self._learning_rate,
@@ -36,6 +42,18 @@ class Adam:
             amsgrad=False,
             maximize=False,
         )
+
+    def damped(self, gradients: Tensor, squares: Tensor) -> float:
+        """The share of some parameters whose sqrt(v) is below EPSILONS times epsilon.
+
+        v is what their part `squares` of the second moment is when its bias is corrected; before
+        the first step, what it would be after one by `gradients`. NaN where it overflows.
+        """
+        steps = self.steps.item()
+        v = squares.double() / (1 - ADAM_BETAS[1] ** steps) if steps else gradients.double() ** 2
+        if not v.isfinite().all():
+            return nan
+        return (v < (EPSILONS * self._epsilon) ** 2).double().mean().item()
 
 
 class GradientDescent:

@@ -10,8 +10,17 @@ from types import ModuleType
 
 import torch
 
-from stages.core import activations, dataset, initializers, networks, optimizers, seeding, starts
-from stages.engine import batched, modules, snapshots
+from stages.core import (
+    activations,
+    dataset,
+    initializers,
+    networks,
+    optimizers,
+    sampling,
+    seeding,
+    starts,
+)
+from stages.engine import batched, curvature, measures, modules, snapshots
 from stages.engine import optimizers as steps
 from stages.engine.batched import layout
 from stages.engine.device import device_model, resolve_device
@@ -24,10 +33,13 @@ _SHARED = (
     initializers,
     networks,
     optimizers,
+    sampling,
     seeding,
     starts,
     steps,
     layout,
+    curvature,
+    measures,
     snapshots,
 )
 

@@ -10,7 +10,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from stages.core.records import BINS_A_DEVIATION, DEVIATIONS, FEATURES
+from stages.core.sampling import BINS_A_DEVIATION, DEVIATIONS, FEATURES, feature_epochs
 
 Named = dict[str, Tensor]
 
@@ -23,7 +23,7 @@ def snapshot(epoch: int, weights: Sequence[Tensor], answers: Tensor) -> Named:
     `weights` are those of each layer (out, in, ...), `answers` the logits of the shown test images.
     """
     counts, deviations = zip(*map(_distribution, weights), strict=True)
-    kept = epoch > 0 and epoch & (epoch - 1) == 0
+    kept = epoch in feature_epochs(epoch)
     taken = {
         "histograms": torch.stack(counts),
         "deviations": torch.tensor(deviations),

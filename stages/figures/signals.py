@@ -14,7 +14,7 @@ from stages.analysis.captions import changed, outgrown, silent_units, spread
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
 from stages.analysis.wording import network, sigma_of
-from stages.core.records import PROBE_IMAGES
+from stages.core.sampling import PROBE_IMAGES
 from stages.figures.style import (
     BLUE,
     GREEN,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from stages.analysis.findings import Results, findings, headline, uncertainty
 from stages.analysis.setting import Setting
 from stages.analysis.wording import network, optimiser, sigma, sigma_is, spelled, start
-from stages.core.records import PROBE_IMAGES
+from stages.core.sampling import PROBE_IMAGES
 from stages.figures.markdown import Origin, bullets, document, machine, name_of_data, plain, table
 
 

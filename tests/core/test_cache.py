@@ -6,7 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from stages.core.records import (
     RECORD,
     SNAPSHOTS,
     WEIGHTS,
+    LayerRecord,
 )
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Provenance, Trial
@@ -52,7 +53,7 @@ def cache(tmp_path: Path) -> TrialCache:
 
 def record_of(trial: Trial, provenance: Provenance = PROVENANCE) -> dict[str, Any]:
     scores = dict.fromkeys(("train_loss", "train_accuracy", "test_loss", "test_accuracy"), 0.5)
-    names = ("activation_rms", "gradient_norm", "dead_units", "movement")
+    names = [field.name for field in fields(LayerRecord)]
     layers = [dict.fromkeys(names, 0.5)] * len(trial.network.layers)
     return {
         "trial": asdict(trial),
@@ -62,7 +63,8 @@ def record_of(trial: Trial, provenance: Provenance = PROVENANCE) -> dict[str, An
         "untrained_test_accuracy": 0.1,
         "history": [{"epoch": epoch, **scores} for epoch in range(1, trial.records + 1)],
         "probes": [
-            {"epoch": epoch, "loss": None, "layers": layers} for epoch in range(trial.records + 1)
+            {"epoch": epoch, "loss": None, "sharpness": None, "layers": layers}
+            for epoch in range(trial.records + 1)
         ],
     }
 

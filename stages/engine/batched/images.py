@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from stages.core.dataset import Dataset
-from stages.core.records import PROBE_IMAGES
+from stages.core.sampling import PROBE_IMAGES
 from stages.engine.batched.black_pixels import Pixels
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import nan
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from stages.core.networks import Perceptron
 from stages.core.trial import Trial
 from stages.engine.batched.images import Images
 from stages.engine.batched.layout import Layer, Layout
-from stages.engine.optimizers import make_optimizer, subtracts_at_once
+from stages.engine.optimizers import SQUARES, Adam, make_optimizer, subtracts_at_once
 from stages.engine.results import TrialResult
 
 CUDA_NETWORKS = 32
@@ -35,7 +36,7 @@ class Networks:
     ) -> None:
         first, device = trials[0], images.train.device
         self.count = CUDA_NETWORKS if device.type == "cuda" else len(trials)
-        network = _perceptron(first)
+        self.network = network = _perceptron(first)
         self.activation = ACTIVATIONS[network.activation]
         self.layout = Layout((len(images.pixels.trained), *network.sizes[1:]))
         self.initial = [
@@ -96,6 +97,15 @@ class Networks:
         """The gradients (out, in) of one network's weights, of all pixels."""
         first, *others = self._matrices(self.gradient_layers, network)
         return [self._pixels.share(first), *others]
+
+    def damped(self, network: int) -> list[float]:
+        """The share of weights of each layer of one network whose steps Adam's epsilon damps."""
+        if not isinstance(self.optimizer, Adam):
+            return [nan] * len(self.layers)
+        of_layers = self.layout.layers(self.optimizer.moments[SQUARES])
+        first, *others = self._matrices(of_layers, network)
+        squares = [self._pixels.share(first), *others]
+        return list(map(self.optimizer.damped, self.weight_gradients(network), squares))
 
     def states(self) -> list[tuple[Named, Named, dict[str, Named]]]:
         """Initial and present parameters and the optimiser's moments of each network, on the CPU.

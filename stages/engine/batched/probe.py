@@ -4,7 +4,7 @@ Forward and backward passes over the first training images, before training and 
 1 % of the time that an epoch of 60,000 takes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from math import nan
 
@@ -12,10 +12,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from stages.core.records import PROBE_IMAGES, LayerRecord, ProbeRecord
+from stages.core.initializers import pre_activations
+from stages.core.records import ProbeRecord
+from stages.core.sampling import PROBE_IMAGES
 from stages.engine.batched.batches import LearningBatch
 from stages.engine.batched.images import Images
 from stages.engine.batched.networks import Networks
+from stages.engine.curvature import sharpness
+from stages.engine.measures import Signal, layer_record, mean_cosine, unit_vectors
+from stages.engine.optimizers import GradientDescent
 
 _PART = 64
 """Images that are measured at a time: those of all at once would outgrow every cache, and of deep
@@ -28,6 +33,8 @@ class Probe:
     def __init__(self, networks: Networks, images: Images) -> None:
         self._size = min(PROBE_IMAGES, len(images.train))
         self._networks = networks
+        self._inputs = images.first_inputs().to(images.train.device)
+        self._labels = images.train_labels[: self._size]
         self._parts = [
             tuple(some.split(_PART))
             for some in (
@@ -60,7 +67,20 @@ class Probe:
             batch.backward()
             for signal in signals:
                 signal.add(batch, labels)
-        return [signal.record(epoch, self._size) for signal in signals]
+        return [
+            signal.record(epoch, self._size, self._sharpness(k) if epoch == 0 else nan)
+            for k, signal in enumerate(signals)
+        ]
+
+    def _sharpness(self, network: int) -> float:
+        """That of the loss before training, if it is gradient descent that follows."""
+        networks = self._networks
+        if not isinstance(networks.optimizer, GradientDescent):
+            return nan
+        start = networks.initial[network]
+        parameters = {name: tensor.detach().requires_grad_() for name, tensor in start.items()}
+        *_, (_, logits) = pre_activations(networks.network, parameters, self._inputs)
+        return sharpness(cross_entropy(logits, self._labels), [*parameters.values()])
 
 
 class _Signals:
@@ -75,50 +95,50 @@ class _Signals:
         zeros = partial(torch.zeros, dtype=torch.float64, device=networks.parameters.device)
         self._loss = zeros(())
         self._squares = [zeros(units) for units in self._sizes]  # of what each unit puts out
+        self._directions = [zeros(units) for units in self._sizes]  # of images, as unit vectors
+        self._counts = [0] * len(self._sizes)  # of images that have a direction
 
     def add(self, batch: LearningBatch, labels: Tensor) -> None:
         """Take in the part that has just been through `batch`."""
         outputs = [*batch.hidden, batch.logits]
         for i, (output, units) in enumerate(zip(outputs, self._sizes, strict=True)):
-            own = output[self._network, :units, : batch.size]
-            self._squares[i] += own.double().square_().sum(1)
+            own = output[self._network, :units, : batch.size].double()
+            vectors = unit_vectors(own)
+            self._squares[i] += own.square().sum(1)
+            self._directions[i] += vectors.sum(1)
+            self._counts[i] += int(vectors.any(0).sum())
         logits = batch.logits[self._network, :, : batch.size].T
         self._loss += cross_entropy(logits.double(), labels, reduction="sum")
 
-    def record(self, epoch: int, images: int) -> ProbeRecord:
+    def record(self, epoch: int, images: int, sharpness: float) -> ProbeRecord:
         """What was measured, with the weights and their gradients as they are now."""
         networks, number = self._networks, self._network
         return ProbeRecord(
             epoch=epoch,
             loss=self._loss.item() / images,
+            sharpness=sharpness,
             layers=[
-                LayerRecord(
-                    activation_rms=(squares.sum() / (images * len(squares))).sqrt().item(),
-                    gradient_norm=gradient.double().norm().item(),
-                    dead_units=_share_of_zeros(squares),
-                    movement=_movement(start, weight),
-                )
-                for squares, start, weight, gradient in zip(
-                    self._squares,
+                layer_record(signal, start, now, gradient, damped)
+                for signal, start, now, gradient, damped in zip(
+                    self._of_layers(images),
                     networks.initial_weights(number),
                     networks.weights(number),
                     networks.weight_gradients(number),
+                    networks.damped(number),
                     strict=True,
                 )
             ],
         )
 
-
-def _share_of_zeros(squares: Tensor) -> float:
-    """NaN if a number overflowed."""
-    if not squares.isfinite().all():
-        return nan
-    return (squares == 0).double().mean().item()
-
-
-def _movement(start: Tensor, now: Tensor) -> float:
-    before = start.double()
-    return float((now.double() - before).norm() / before.norm())
+    def _of_layers(self, images: int) -> Iterator[Signal]:
+        of_layers = zip(self._squares, self._directions, self._counts, strict=True)
+        for squares, directions, count in of_layers:
+            finite = bool(squares.isfinite().all())
+            yield Signal(
+                rms=(squares.sum() / (images * len(squares))).sqrt().item(),
+                dead=(squares == 0).double().mean().item() if finite else nan,
+                cosine=mean_cosine(directions, count) if finite else nan,
+            )
 
 
 def probe_histories(probes: Sequence[Sequence[ProbeRecord]]) -> list[list[ProbeRecord]]:

@@ -8,10 +8,11 @@ activation, pooling and normalisation.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from math import nan
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from torch import Tensor, nn
+
+from stages.engine.measures import Signal, mean_cosine, unit_vectors
 
 # Their own base classes, where torch has them, are private
 _NORMALISATIONS: Final = (
@@ -20,16 +21,6 @@ _NORMALISATIONS: Final = (
     nn.GroupNorm,
     nn.RMSNorm,
 )
-
-
-class Signal(NamedTuple):
-    """What the probe tells of a layer's output."""
-
-    rms: float  # root mean square over images, units and places
-    dead: float  # share of units or channels that are 0 for all images, everywhere; NaN if any is
-
-
-UNKNOWN: Final = Signal(nan, nan)
 
 
 class Signals:
@@ -46,7 +37,7 @@ class Signals:
         """A layer with these weights is going to read a signal, which the last one passed on."""
         self.end(signal)
         for weight in weights:
-            self.passed_on.setdefault(weight, UNKNOWN)
+            self.passed_on.setdefault(weight, Signal())
         self._last = weights
 
     def end(self, signal: Signal) -> None:
@@ -107,13 +98,18 @@ def signal_of(values: Any, unit_axis: int) -> Signal:
     """The signal in the first tensor among `values` (B, …); NaN where there is none."""
     tensor = next((value for value in values if isinstance(value, Tensor)), None)
     if tensor is None or not tensor.numel():
-        return UNKNOWN
+        return Signal()
     tensor = tensor.detach()
     rms = tensor.double().square().mean().sqrt().item()
     if not tensor.isfinite().all():
-        return Signal(rms, nan)
+        return Signal(rms)
     units = tensor.movedim(unit_axis, 0).flatten(1) if tensor.ndim > 1 else tensor.unsqueeze(0)
-    return Signal(rms, (units == 0).all(1).double().mean().item())
+    vectors = unit_vectors(tensor.flatten(1).T if tensor.ndim > 1 else tensor.unsqueeze(0))
+    return Signal(
+        rms,
+        dead=(units == 0).all(1).double().mean().item(),
+        cosine=mean_cosine(vectors.sum(1), int(vectors.any(0).sum())),
+    )
 
 
 def _unit_axis(module: nn.Module) -> int:

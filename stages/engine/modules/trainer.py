@@ -7,11 +7,11 @@ goes on from the end of any epoch as if it had not stopped, buffers (running sta
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
-from math import ceil
+from math import ceil, nan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +24,15 @@ from torch.nn.functional import cross_entropy
 from stages.core.dataset import Dataset
 from stages.core.initializers import drawn
 from stages.core.networks import Module
-from stages.core.records import PROBE_IMAGES, EpochRecord, LayerRecord, ProbeRecord
+from stages.core.records import EpochRecord, ProbeRecord
+from stages.core.sampling import PROBE_IMAGES
 from stages.core.seeding import batch_order, module_seed, parameter_generator
 from stages.core.trial import Trial
+from stages.engine.curvature import sharpness
 from stages.engine.device import one_fast_thread
+from stages.engine.measures import Signal, layer_record
 from stages.engine.modules.blame import refusal
 from stages.engine.modules.flat import Flat
-from stages.engine.modules.layers import UNKNOWN
 from stages.engine.modules.loading import Source, network_class, read_source
 from stages.engine.modules.network import (
     ALONE,
@@ -44,7 +46,7 @@ from stages.engine.modules.network import (
     trainable,
     undisturbed,
 )
-from stages.engine.optimizers import make_optimizer
+from stages.engine.optimizers import SQUARES, Adam, GradientDescent, make_optimizer
 from stages.engine.results import TrialResult
 from stages.engine.snapshots import in_turn, snapshot
 
@@ -247,21 +249,38 @@ class _Training:
             logits, signals = listen(self._model, images.first(PROBE_IMAGES))
             loss = cross_entropy(logits, images.train_labels[:PROBE_IMAGES])
             weights = [self._parameters[name] for name in names]
-            gradients = torch.autograd.grad(loss, weights, materialize_grads=True)
-        layers = []
-        for name, weight, gradient in zip(names, weights, gradients, strict=True):
-            start, now = self._initial[name].double(), weight.detach().cpu().double()
-            signal = signals.passed_on.get(name, UNKNOWN)
-            layers.append(
-                LayerRecord(
-                    activation_rms=signal.rms,
-                    gradient_norm=gradient.double().norm().item(),
-                    dead_units=signal.dead,
-                    movement=((now - start).norm() / start.norm()).item(),
-                )
+            gradients = torch.autograd.grad(
+                loss, weights, retain_graph=True, materialize_grads=True
             )
+            curvature = self._sharpness(loss) if epoch == 0 else nan
+        layers = [
+            layer_record(
+                signals.passed_on.get(name, Signal()),
+                self._initial[name],
+                weight.cpu(),
+                gradient,
+                damped,
+            )
+            for name, weight, gradient, damped in zip(
+                names, weights, gradients, self._damped(gradients), strict=True
+            )
+        ]
         precise = cross_entropy(logits.detach().double(), images.train_labels[:PROBE_IMAGES])
-        return ProbeRecord(epoch, precise.item(), layers)
+        return ProbeRecord(epoch, precise.item(), curvature, layers)
+
+    def _sharpness(self, loss: Tensor) -> float:
+        """That of the loss, if it is gradient descent that follows."""
+        if not isinstance(self._optimizer, GradientDescent):
+            return nan
+        return sharpness(loss, [*self._parameters.values()])
+
+    def _damped(self, gradients: Sequence[Tensor]) -> list[float]:
+        """The share of weights of each layer whose steps Adam's epsilon damps."""
+        optimizer, names = self._optimizer, self._network.layers
+        if not isinstance(optimizer, Adam):
+            return [nan] * len(names)
+        squares = self._flat.views(optimizer.moments[SQUARES])
+        return list(map(optimizer.damped, gradients, [squares[name] for name in names]))
 
 
 def _in_fastest_format(model: nn.Module, images: Tensor) -> nn.Module:

@@ -114,7 +114,7 @@ def assert_close_moments(
 
 
 def same_bits(a: TrialResult, b: TrialResult) -> bool:
-    records = [(r.history, r.probes, r.untrained_test_accuracy) for r in (a, b)]
+    records = [repr((r.history, r.probes, r.untrained_test_accuracy)) for r in (a, b)]
     return records[0] == records[1] and all(
         one[name].numpy().tobytes() == other[name].numpy().tobytes()
         for one, other in ((a.weights, b.weights), (a.snapshots, b.snapshots))

@@ -1,0 +1,206 @@
+"""What the probes of both trainers measure of layers, against plain PyTorch on small networks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import ceil, isnan
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd.functional import hessian
+from torch.nn.functional import cross_entropy
+from torch.nn.utils import parameters_to_vector
+
+from stages.core.dataset import Dataset
+from stages.core.networks import Perceptron
+from stages.core.starts import NORMAL, Start
+from stages.core.trial import Trial
+from stages.engine.batched.trainer import train_group
+from stages.engine.curvature import sharpness
+from stages.engine.modules.describe import describe
+from stages.engine.modules.trainer import train_module
+from stages.engine.results import TrialResult
+
+CPU = torch.device("cpu")
+PIXELS, HIDDEN = 16, 6
+MODULE = f"""
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            nn.Flatten(), nn.Linear({PIXELS}, {HIDDEN}), nn.ReLU(), nn.Linear({HIDDEN}, 10)
+        )
+"""
+
+Train = Callable[[Trial], TrialResult]
+
+
+@pytest.fixture(scope="module")
+def tiny(small_dataset: Dataset) -> Dataset:
+    """4 x 4 pixels of each image."""
+    some = slice(300, 300 + PIXELS)
+    return replace(
+        small_dataset,
+        train_images=small_dataset.train_images[:, some],
+        test_images=small_dataset.test_images[:, some],
+        image_shape=(4, 4),
+    )
+
+
+@pytest.fixture(params=["batched", "module"])
+def train(request: pytest.FixtureRequest, tiny: Dataset, tmp_path: Path) -> Train:
+    """Train the perceptron 16-6-10, by the trainer of perceptrons or as anyone's module."""
+    if request.param == "batched":
+        network = Perceptron((PIXELS, HIDDEN, 10), "relu")
+        return lambda trial: train_group([replace(trial, network=network)], tiny, CPU)[0]
+    (tmp_path / "net.py").write_text(MODULE)
+    module = describe("net.py:Net", tiny, tmp_path)
+    return lambda trial: train_module(replace(trial, network=module), tiny, CPU, folder=tmp_path)
+
+
+def moments(result: TrialResult) -> list[tuple[int, dict[str, Tensor]]]:
+    return [(0, result.initial), (-1, result.weights)]
+
+
+def model_of(parameters: dict[str, Tensor]) -> nn.Sequential:
+    model = nn.Sequential(nn.Linear(PIXELS, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10))
+    with torch.no_grad():
+        for own, values in zip(model.parameters(), _in_order(parameters), strict=True):
+            own.copy_(values)
+    return model
+
+
+def _in_order(parameters: dict[str, Tensor]) -> list[Tensor]:
+    """Weight and bias, layer after layer."""
+    weights = [tensor for tensor in parameters.values() if tensor.ndim == 2]
+    biases = [tensor for tensor in parameters.values() if tensor.ndim == 1]
+    return [tensor for pair in zip(weights, biases, strict=True) for tensor in pair]
+
+
+def images_of(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    images = torch.from_numpy(dataset.train_images).float() / 255
+    labels = torch.from_numpy(dataset.train_labels).long()
+    return (images - dataset.mean) / dataset.std, labels
+
+
+def mean_over_pairs(outputs: Tensor) -> float:
+    """The cosine of every two rows (B, units) that are not 0, one after the other."""
+    rows = outputs[outputs.any(1)].double()
+    cosines = torch.cosine_similarity(rows[:, None], rows[None], dim=2)
+    pairs = ~torch.eye(len(rows), dtype=torch.bool)
+    return cosines[pairs].mean().item()
+
+
+def test_the_cosine_is_the_mean_over_pairs_of_images(
+    train: Train, trial: Trial, tiny: Dataset
+) -> None:
+    result = train(replace(trial, start=Start(NORMAL, 0.5)))
+    images, _ = images_of(tiny)
+    for moment, parameters in moments(result):
+        model = model_of(parameters)
+        outputs = [model[:2](images), model(images)]
+        assert not outputs[0].any(1).all(), "some image should have no direction"
+        for layer, output in zip(result.probes[moment].layers, outputs, strict=True):
+            assert layer.cosine == pytest.approx(mean_over_pairs(output), abs=1e-5)
+
+
+def test_weights_are_measured_in_size_distance_and_how_their_rows_differ(
+    train: Train, trial: Trial
+) -> None:
+    result = train(trial)
+    starts = _in_order(result.initial)[::2]
+    for moment, parameters in moments(result):
+        layers = result.probes[moment].layers
+        for layer, start, weight in zip(layers, starts, _in_order(parameters)[::2], strict=True):
+            rest = torch.stack([row - weight.mean(0) for row in weight])
+            assert layer.weight_rms == pytest.approx(weight.square().mean().sqrt().item(), 1e-5)
+            moved = (weight - start).square().mean().sqrt().item()
+            assert layer.displacement == pytest.approx(moved, 1e-3, abs=1e-9)
+            assert layer.row_spread == pytest.approx((rest.norm() / weight.norm()).item(), 1e-5)
+            assert layer.movement == pytest.approx(
+                moved / start.square().mean().sqrt().item(), 1e-3
+            )
+
+
+def test_equal_units_stay_equal_and_zeros_have_neither_direction_nor_spread(
+    train: Train, trial: Trial
+) -> None:
+    constant = train(replace(trial, start=Start("constant")))
+    assert [probe.layers[0].row_spread for probe in constant.probes] == [0, 0, 0]
+    assert constant.probes[-1].layers[0].displacement > 0
+    assert 0 == constant.probes[0].layers[1].row_spread < constant.probes[-1].layers[1].row_spread
+    hidden = train(replace(trial, start=Start("zeros"))).probes[-1].layers[0]
+    assert isnan(hidden.cosine)
+    assert isnan(hidden.row_spread)
+    assert hidden.weight_rms == hidden.displacement == 0
+
+
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-3])
+def test_damped_are_weights_whose_second_moment_is_near_epsilon(
+    epsilon: float, train: Train, trial: Trial, tiny: Dataset
+) -> None:
+    trial = replace(trial, adam_epsilon=epsilon)
+    result = train(trial)
+    steps = trial.epochs * ceil(len(tiny.train_labels) / trial.batch_size)
+    squares = _in_order(result.moments["exp_avg_sq"])[::2]
+    for layer, square in zip(result.probes[-1].layers, squares, strict=True):
+        roots = (square.double() / (1 - 0.999**steps)).sqrt()
+        assert layer.damped == (roots < 10 * epsilon).double().mean().item()
+    model, (images, labels) = model_of(result.initial), images_of(tiny)
+    cross_entropy(model(images), labels).backward()
+    for layer, number in zip(result.probes[0].layers, (0, 2), strict=True):
+        gradient = model[number].weight.grad
+        assert isinstance(gradient, Tensor)
+        below = (gradient.abs() < 10 * epsilon).double().mean().item()
+        assert layer.damped == pytest.approx(below, abs=2 / gradient.numel())
+    if epsilon > 1e-8:
+        assert 0 < result.probes[-1].layers[0].damped < 1
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("sigma", [0.05, 1.0])
+def test_sharpness_is_the_largest_eigenvalue_of_the_hessian_before_gradient_descent(
+    optimizer: str, sigma: float, train: Train, trial: Trial, tiny: Dataset
+) -> None:
+    result = train(replace(trial, optimizer=optimizer, start=Start(NORMAL, sigma)))
+    assert all(isnan(probe.sharpness) for probe in result.probes[1:])
+    assert all(isnan(layer.damped) == (optimizer != "adam") for layer in result.probes[0].layers)
+    if optimizer == "adam":
+        assert isnan(result.probes[0].sharpness)
+        return
+    model, (images, labels) = model_of(result.initial), images_of(tiny)
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+
+    def loss(flat: Tensor) -> Tensor:
+        parts = flat.split([shape.numel() for shape in shapes.values()])
+        named = {n: part.view(s) for (n, s), part in zip(shapes.items(), parts, strict=True)}
+        return cross_entropy(torch.func.functional_call(model, named, (images,)), labels)
+
+    matrix = hessian(loss, parameters_to_vector(model.parameters()).detach())
+    largest = torch.linalg.eigvalsh(matrix.double())[-1].item()
+    assert result.probes[0].sharpness == pytest.approx(largest, rel=0.01)
+
+
+def test_sharpness_is_of_the_largest_eigenvalue_not_of_the_one_farthest_from_zero() -> None:
+    curvatures = torch.tensor([-50.0, 1.0, 2.0, 3.0, 7.0, 0.0, 0.1, 0.2, 0.3, 0.4])
+    x = torch.ones(10, requires_grad=True)
+    assert sharpness((curvatures * x**2).sum() / 2, [x]) == pytest.approx(7, rel=0.01)
+
+
+def test_sharpness_is_unknown_where_the_loss_overflows_or_has_no_second_derivative() -> None:
+    x = torch.ones(3, requires_grad=True)
+    assert isnan(sharpness((x * torch.inf).square().sum(), [x]))
+
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+            return x.sum()
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+            return grads[0].expand(3)
+
+    assert isnan(sharpness(Once.apply(x), [x]))
