@@ -18,7 +18,6 @@ from stages.analysis.meanfield import (
     chi_1,
     critical_sigma_w2,
     depth_scale,
-    fixed_point_c,
     fixed_point_q,
 )
 from stages.analysis.setting import Setting
@@ -26,7 +25,7 @@ from stages.core.records import LayerRecord
 
 Array = NDArray[np.float64]
 
-_depth_scale, _chi_1, _fixed_point_c = cache(depth_scale), cache(chi_1), cache(fixed_point_c)
+_depth_scale, _chi_1 = cache(depth_scale), cache(chi_1)
 """All rows of a map share their sigmas."""
 
 SCALES: Final = 6
@@ -36,7 +35,7 @@ FEWEST: Final = 5
 """Layers through which a line is laid."""
 
 NEAR: Final = 0.1
-"""Cosines that are so close to the one they settle at do so exponentially."""
+"""Cosines that are so close to 1 come closer exponentially, where they do."""
 
 ROUNDING: Final = 1e-4
 """Cosines that differ from 1 by less do so by the rounding of 32-bit numbers too."""
@@ -63,16 +62,9 @@ class DepthTheory:
         """Whether the variance of signals has a fixed point, so that ξ is that of cosines."""
         return 0 < fixed_point_q(*self._at(sigma_w2)) < math.inf
 
-    def settled_cosine(self, sigma_w2: float) -> float:
-        """The cosine of what a deep layer puts out for two images; NaN where signals never settle.
-
-        c* is of pre-activations, in which biases are: σ_w² E[φ(u) φ(v)] = q* c* - σ_b².
-        """
-        if not self.settles(sigma_w2):
-            return math.nan
-        _, _, biases = at = self._at(sigma_w2)
-        q, c = fixed_point_q(*at), _fixed_point_c(*at)
-        return 1.0 if c == 1 else (c * q - biases) / (q - biases)
+    def ordered(self, sigma_w2: float) -> bool:
+        """Whether all images become alike: cosines settle at 1."""
+        return self.settles(sigma_w2) and _chi_1(*self._at(sigma_w2)) < 1
 
     @property
     def critical(self) -> float | None:
@@ -99,25 +91,25 @@ class Rates:
 
     signal_growth: float  # of squared signals, forward
     gradient_growth: float  # of an image's squared gradient by pre-activations, backward
-    cosine_decay: float  # of the distance of cosines from where they settle, forward; falling: > 0
+    cosine_decay: float  # of 1 - cosine, forward, where that is small; shrinking: > 0
 
 
-def measured_rates(layers: Sequence[LayerRecord], width: int, settled: float) -> Rates:
-    """Those of a network's hidden `layers`, all of one width, whose cosines settle at `settled`.
+def measured_rates(layers: Sequence[LayerRecord]) -> Rates:
+    """Those of a network's hidden `layers`, all of one width.
 
     The gradient of weights is, image by image, delta times the signal that the layer reads; so
     squared signals are divided out, and what is left is delta², which grows by χ_1 a layer.
 
-    Cosines that settle at 1 come as close as rounding lets them: whatever the weights, equal inputs
-    stay equal. At less than 1 they scatter by some 1/√width about where they settle.
+    Only towards 1 is a decay of cosines measured. About where they settle in chaos those of one
+    network scatter by 1/√width or so, more than is left to settle where they do so exponentially;
+    equal images stay equal, whatever the weights.
     """
     squares = np.array([layer.activation_rms for layer in layers]) ** 2
     gradients = np.array([layer.gradient_norm for layer in layers]) ** 2
-    distance = np.abs(np.array([layer.cosine for layer in layers]) - settled)
-    noise = ROUNDING if settled == 1 else 1 / math.sqrt(width)
+    distances = 1 - np.array([layer.cosine for layer in layers])
     with np.errstate(divide="ignore", invalid="ignore"):
         deltas = gradients[1:] / squares[:-1]
-        near = np.where((noise < distance) & (distance < NEAR), distance, np.nan)
+        near = np.where((distances > ROUNDING) & (distances < NEAR), distances, np.nan)
         return Rates(_slope(np.log(squares)), -_slope(np.log(deltas)), -_slope(np.log(near)))
 
 

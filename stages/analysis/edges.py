@@ -49,13 +49,13 @@ class Edges:
     def prediction(self) -> str:
         """What foretells, in a few words."""
         if self.of_adam:
-            return "σ = displacement of weights"
-        return "learning rate = 2 (1 + momentum) / sharpness"
+            return "displacement of weights"
+        return "2 (1 + momentum) / sharpness"
 
     @property
     def measurement(self) -> str:
         """What is measured, in a few words."""
-        return f"{A_POINT} below the best of a rate" if self.of_adam else "half way to the best"
+        return f"{A_POINT} below the best" if self.of_adam else "half way to the best"
 
     def curve(self, edges: Array) -> tuple[Array, Array]:
         """Sigmas and learning rates of `edges`, which are `foretold` or `measured`."""

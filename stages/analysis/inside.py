@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from stages.analysis.depth import Rates, depth_theory, measured_rates
+from stages.analysis.depth import Rates, measured_rates
 from stages.analysis.setting import Setting
 from stages.core.optimizers import OPTIMIZERS
 from stages.core.records import LayerRecord, Record
@@ -37,7 +37,7 @@ class Inside:
     damped_end: float
     row_spread_start: float  # of hidden layers the largest: 0 where the units of each are equal
     row_spread_end: float
-    signal_growth: float  # start: see Rates; of networks that theory of depth speaks of
+    signal_growth: float  # start: see Rates; of perceptrons whose hidden layers have one width
     gradient_growth: float
     cosine_decay: float
 
@@ -55,7 +55,7 @@ def _inside(record: Record, setting: Setting) -> Inside:
     network = record.trial.network
     counts = [math.prod(network.shapes[name]) for name in network.layers]
     start, epoch_1, end = (record.probes[moment] for moment in (0, 1, -1))
-    first, rates = start.layers[0], _rates(start.layers, setting, record.sigma)
+    first, rates = start.layers[0], _rates(start.layers[:-1], setting)
     step = record.trial.learning_rate * first.gradient_norm
     norm = first.weight_rms * math.sqrt(counts[0])
     descends = OPTIMIZERS[record.trial.optimizer].momentum is not None
@@ -80,12 +80,11 @@ def _inside(record: Record, setting: Setting) -> Inside:
     )
 
 
-def _rates(layers: Sequence[LayerRecord], setting: Setting, sigma: float) -> Rates:
-    """NaN where theory says nothing, or hidden layers are of several widths."""
-    theory, hidden = depth_theory(setting), set(setting.sizes[1:-1])
-    if not theory or len(hidden) != 1 or math.isnan(sigma):
+def _rates(hidden: Sequence[LayerRecord], setting: Setting) -> Rates:
+    """NaN unless all hidden layers are of one width, and there are several."""
+    if len(set(setting.sizes[1:-1])) != 1:
         return Rates(math.nan, math.nan, math.nan)
-    return measured_rates(layers[:-1], theory.width, theory.settled_cosine(sigma**2))
+    return measured_rates(hidden)
 
 
 def _mean_square_root(of_layers: Sequence[float], counts: Sequence[int]) -> float:

@@ -2,8 +2,9 @@
 
 from stages.analysis.depth import SCALES
 from stages.analysis.edges import edges
-from stages.analysis.grid import Grid
-from stages.analysis.trainability import foretold, scales, theories
+from stages.analysis.grid import Grid, Panel, biases
+from stages.analysis.trainability import TRAINED, scales, theories, trained
+from stages.analysis.wording import spelled
 
 
 def predictions(grid: Grid) -> list[str]:
@@ -20,13 +21,24 @@ def _of_depth(grid: Grid) -> list[str]:
     pairs = [
         (panel, theory) for panel, theory in zip(grid.panels, theories(grid), strict=True) if theory
     ]
+    if not pairs:
+        return []
+    counts = "; ".join(f"{panel.title}: {trained(panel, theory)}" for panel, theory in pairs)
+    told = [
+        f"Of networks shallower than {SCALES} ξ, and of deeper ones, so many reach "
+        f"{100 * TRAINED:g} %: {counts}."
+    ]
     starts = {theory: panel for panel, theory in reversed(pairs)}
     measured = [
-        f"{panel.title}: {found.told}"
+        f"{_start(panel)}: {found.told}"
         for theory, panel in reversed(starts.items())
         if (found := scales(panel, theory))
     ]
-    off = (
-        f"Measured before training, where the deepest hold {SCALES} scales: {'. '.join(measured)}."
-    )
-    return [*(foretold(panel, theory) for panel, theory in pairs), *[off] * bool(measured)]
+    where = f"Measured before training, where the deepest networks are {SCALES} scales deep"
+    return [*told, *([f"{where}: {'. '.join(measured)}."] if measured else [])]
+
+
+def _start(panel: Panel) -> str:
+    """What theory knows of a panel: however long its networks train."""
+    setting = panel.rows[0].setting
+    return f"{spelled(setting.activation)}, {biases(setting.params['sweep']['biases'])}"

@@ -1,6 +1,7 @@
 """How deep a network can be trained, as mean-field theory foretells it: 6 depth scales."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from stages.analysis.depth import SCALES, DepthTheory, depth_theory
 from stages.analysis.deviation import Deviation
 from stages.analysis.grid import Grid, Panel
+from stages.analysis.inside import Inside
 
 Array = NDArray[np.float64]
 
@@ -23,23 +25,15 @@ def theories(grid: Grid) -> list[DepthTheory | None]:
     return [depth_theory(panel.rows[0].setting) for panel in grid.panels]
 
 
-def foretold(panel: Panel, theory: DepthTheory) -> str:
-    """How many of the networks that theory calls trainable are, and how many of the others."""
+def trained(panel: Panel, theory: DepthTheory) -> str:
+    """`118 of 132 and 0 of 37`: networks shallower than SCALES ξ that trained, and deeper ones."""
     counts = {True: [0, 0], False: [0, 0]}  # shallower than 6 ξ: trained, all
     for depth, row in zip(panel.numbers, panel.rows, strict=True):
         for point in row.points:
             of_side = counts[depth < SCALES * theory.scale(point.sigma**2)]
             of_side[0] += sum(accuracy >= TRAINED for accuracy in point.accuracies)
             of_side[1] += point.n
-    told = [
-        f"{trained} of the {networks} networks {where}"
-        for (trained, networks), where in (
-            (counts[True], f"shallower than {SCALES} ξ"),
-            (counts[False], "that are deeper"),
-        )
-        if networks
-    ]
-    return f"{panel.title}: {' and '.join(told)} reach {100 * TRAINED:g} %."
+    return " and ".join(f"{reached} of {networks}" for reached, networks in counts.values())
 
 
 @dataclass(frozen=True)
@@ -81,26 +75,31 @@ class Scales:
 def scales(panel: Panel, theory: DepthTheory) -> Scales | None:
     """Of the deepest variant of a panel; None where nothing was measured inside its networks."""
     deepest = panel.rows[-1]
-    sigmas = [point.sigma for point in deepest.points]
+    sigmas = np.array([point.sigma for point in deepest.points])
+    variances = (sigmas**2).tolist()
     if not deepest.inside:
         return None
     known = [deepest.inside[sigma] for sigma in sigmas]
-    settles = [theory.settles(sigma**2) for sigma in sigmas]
-    rates = [
-        of.cosine_decay if of_cosine else of.signal_growth
-        for of, of_cosine in zip(known, settles, strict=True)
-    ]
+    rates = [_rate(of, theory, at) for of, at in zip(known, variances, strict=True)]
+    settles = any(map(theory.settles, variances))
     return Scales(
-        sigmas=np.array(sigmas),
-        of_what="cosines of images" if any(settles) else "signals",
+        sigmas=sigmas,
+        of_what="cosines of images, where they become alike," if settles else "signals",
         measured=_layers(rates),
-        foretold=np.array([theory.scale(sigma**2) for sigma in sigmas]),
+        foretold=np.array([*map(theory.scale, variances)]),
         of_gradients=_layers([of.gradient_growth for of in known]),
-        foretold_of_gradients=np.array([theory.scale_of_gradients(s**2) for s in sigmas]),
+        foretold_of_gradients=np.array([*map(theory.scale_of_gradients, variances)]),
         depth=panel.numbers[-1],
     )
 
 
-def _layers(rates: list[float]) -> Array:
+def _rate(of: Inside, theory: DepthTheory, sigma_w2: float) -> float:
+    """What ξ is the inverse of; NaN in chaos."""
+    if not theory.settles(sigma_w2):
+        return of.signal_growth
+    return of.cosine_decay if theory.ordered(sigma_w2) else math.nan
+
+
+def _layers(rates: Sequence[float]) -> Array:
     """In how many of them a quantity changes by a factor of e."""
     return np.array([1 / abs(rate) if rate else math.inf for rate in rates])

@@ -60,7 +60,8 @@ def variant_map(results: Sequence[Results]) -> Figure:
     across = len(grid.panels) if len(grid.panels) <= _ABREAST else 2
     down = -(-len(grid.panels) // across)
     height = max(height, _AROUND + _ROW * down)
-    figure, room = new_figure(height), int((height - _AROUND) / _LINE / down)
+    figure = new_figure(height)
+    room = int((figure.get_figheight() - _AROUND) / _LINE / down)
     places = figure.subplots(down, across, sharex=down > 1, sharey=grid.shares_axis, squeeze=False)
     row = list(places.flat)
     chance = min(of.setting.data.chance for of in results)
@@ -156,7 +157,7 @@ def _draw_theory(axes: Axes, theory: DepthTheory, measured: Scales | None) -> No
         _line(axes, places, SCALES * of_gradients, "dashed", f"{SCALES} / |log χ₁|")
     if theory.critical is not None:
         critical = theory.critical if linear else theory.critical**0.5
-        axes.axvline(critical, color=VERMILION, linestyle=":", label="χ₁ = 1")
+        _line(axes, np.full(2, critical), np.array(axes.get_ylim()), "dotted", "χ₁ = 1")
     if measured:
         places = measured.sigmas**2 if linear else measured.sigmas
         _marks(axes, places, SCALES * measured.measured, "o", f"{SCALES} ξ, measured")
@@ -191,7 +192,8 @@ def _label(places: NDArray[np.object_], grid: Grid) -> None:
     scale = " (log scale)" if wide(grid.numbers) else ""
     for axes in places[:, 0]:
         axes.set_ylabel(f"{spoken(grid.parameter)}{scale}")
-    for axes in places[-1]:
+    across = len(places[-1])
+    for axes in places[-1] if across < _ABREAST else places[-1, across // 2 :][:1]:
         axes.set_xlabel(
             "σ_w², variance of initial weights times fan-in"
             if grid.of_variance
