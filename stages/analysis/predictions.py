@@ -28,11 +28,12 @@ def _of_depth(grid: Grid) -> list[str]:
         f"Of networks shallower than {SCALES} ξ, and of deeper ones, so many reach "
         f"{100 * TRAINED:g} %: {counts}."
     ]
-    starts = {theory: panel for panel, theory in reversed(pairs)}
+    by_depth = sorted(pairs, key=lambda pair: pair[0].numbers[-1])
+    deepest = {theory: panel for panel, theory in by_depth}
     measured = [
         f"{_start(panel)}: {found.told}"
-        for theory, panel in reversed(starts.items())
-        if (found := scales(panel, theory))
+        for theory in dict.fromkeys(theory for _, theory in pairs)
+        if (found := scales(panel := deepest[theory], theory))
     ]
     where = f"Measured before training, where the deepest networks are {SCALES} scales deep"
     return [*told, *([f"{where}: {'. '.join(measured)}."] if measured else [])]
