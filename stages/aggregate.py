@@ -26,6 +26,7 @@ from stages.analysis.rows import (
     baseline_rows,
     bins_of,
     distribution_rows,
+    evidence_rows,
     feature_rows,
     histogram_rows,
     history_rows,
@@ -153,6 +154,7 @@ def write_tables(metrics: Path, finished: Sequence[Finished]) -> None:
     write("history.csv", history_rows)
     write("histograms.csv", histogram_rows, ("sigma", "bin_center", "count"), bins)
     write("probes.csv", probe_rows)
+    write("evidence.csv", evidence_rows)
     write(
         "layers.csv",
         layer_rows,

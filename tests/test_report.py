@@ -28,7 +28,7 @@ from tests.models import PROVENANCE, aggregated, baseline
 from tests.test_train import train
 
 FILES = ["facts.json", "summary.json", "provenance.json"]
-FILES += ["accuracy.csv", "history.csv", "probes.csv"]
+FILES += ["accuracy.csv", "history.csv", "probes.csv", "evidence.csv"]
 BESIDE = [
     *("baselines.csv", "layers.csv", "theory.csv", "theory.json", "distributions.csv"),
     *("histograms.csv", "features.csv", "snapshots.safetensors"),

@@ -18,17 +18,19 @@ from matplotlib.text import Text
 
 from stages import plot, report
 from stages.analysis.comparison import comparisons
+from stages.analysis.depth import depth_theory
 from stages.analysis.findings import findings
 from stages.analysis.grid import find_grid
 from stages.analysis.metrics import read_metrics
-from stages.analysis.trainability import depth_theory
 from stages.core.trial import Trial
 from stages.figures.map import variant_map
 from stages.figures.pictures import pictures as drawn
+from stages.figures.slides import slides
 from stages.figures.style import house_style
 from stages.figures.variants import spread_out
 from stages.figures.variants import variants as draw_variants
 from tests.conftest import PICTURES, stage_environment, write_params
+from tests.maps import RATES, inside, over_rates, row_of
 from tests.models import aggregated, module_of, record, results_of, setting_of, small_data
 from tests.readable import assert_readable
 
@@ -80,7 +82,7 @@ def optimisers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_table_names_the_variant_first(optimisers: Path) -> None:
     tables = {path.name for path in (optimisers / "metrics").glob("*.csv")}
-    assert len(tables) == 9
+    assert len(tables) == 10
     for name in tables - {"baselines.csv"}:
         found = rows(optimisers, name)
         assert next(iter(found[0])) == "variant"
@@ -246,11 +248,82 @@ def test_depths_and_activations_make_a_map_with_theory(tmp_path: Path) -> None:
     relu = depth_theory(grid.panels[1].rows[0].setting)
     assert relu is not None
     assert relu.critical == pytest.approx(2)
-    assert relu.depth(1.0) == pytest.approx(6 / math.log(2))
+    assert relu.scale(1.0) == pytest.approx(1 / math.log(2))
     with house_style():
         figure = variant_map(results)
         assert_readable(figure)
-    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"6 ξ", "χ₁ = 1"}
+    lines = {"6 ξ", "6 / |log χ₁|", "χ₁ = 1"}
+    marks = {"6 ξ, measured", "6 / |log χ₁|, measured"}
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == lines | marks
+    assert "Measured before training, where the deepest networks are 6 scales deep: tanh" in text
+
+
+def test_depths_of_two_lengths_and_activations_are_four_panels() -> None:
+    results = [
+        row_of(
+            EVEN,
+            lambda _: 0.9,
+            lambda _: inside(gradient_growth=0.2, cosine_decay=0.2, signal_growth=0.2),
+            f"{activation}-{steps}-{depth}",
+            train={"steps": steps},
+            model={"depth": depth, "activation": activation, "hidden": [128]},
+            sweep={"scale": "fan_in", "biases": "zero"},
+        )
+        for activation in ("tanh", "relu")
+        for steps in (300, 2000)
+        for depth in (5, 11, 25)
+    ]
+    for slide in (False, True):
+        with house_style(slides=slide):
+            figure = variant_map(results)
+            shown = list(slides("map", figure)) if slide else []
+            assert_readable(figure)
+    panels = {axes.get_title("left"): axes for axes in figure.axes if axes.get_subplotspec()}
+    titles = [f"{name}, {steps} steps" for name in ("tanh", "ReLU") for steps in (300, 2000)]
+    assert list(panels) == titles
+    assert len(shown) == 2
+    marks = [line.get_label() for line in panels["ReLU, 300 steps"].get_lines()]
+    assert marks == ["6 ξ", "χ₁ = 1", "6 ξ, measured", "6 / |log χ₁|, measured"]
+
+
+def test_edges_over_learning_rates_are_drawn_where_they_lie() -> None:
+    results = [
+        *over_rates("adam", lambda lr: 85 * lr, RATES["adam"]),
+        *over_rates("sgd", lambda _: 0.1, RATES["sgd"]),
+        *over_rates("momentum", lambda _: 0.1, RATES["momentum"]),
+    ]
+    with house_style():
+        figure = variant_map(results)
+        assert_readable(figure)
+    adam, sgd, momentum = (
+        {str(line.get_label()): line.get_xydata() for line in axes.get_lines()}
+        for axes in figure.axes[:3]
+    )
+    sigmas, rates = np.transpose(adam["foretold: displacement of weights"])
+    assert sigmas[:8] == pytest.approx(85 * rates[:8])
+    sigmas, rates = np.transpose(adam["measured: 1 point below the best"])
+    assert np.abs(np.log10(sigmas / (85 * rates))).max() < 0.25
+    for panel, rate in ((sgd, 0.1), (momentum, 0.19)):
+        foretold = panel["foretold: 2 (1 + momentum) / sharpness"]
+        assert np.transpose(foretold)[1] == pytest.approx(np.full(21, rate))
+        assert np.shape(panel["measured: half way to the best"]) == (21, 2)
+    assert len(figure.legends[0].get_texts()) == 4
+    assert [axes.get_ylim()[1] > 1 for axes in figure.axes[:3]] == [False, True, True]
+
+
+def test_a_report_says_how_well_edges_were_foretold(tmp_path: Path) -> None:
+    rates = {f"{lr:g}": {"train": {"lr": lr}} for lr in (0.0001, 0.001)}
+
+    def course(_: str, trial: Trial) -> list[float]:
+        return [0.9 if trial.start.sigma == 0.01 else 0.5] * trial.records
+
+    write_params(tmp_path, model=TINY, sweep={"sigmas": [0.01, 0.1, 1]}, variants=rates)
+    report = told(aggregated(tmp_path, course))  # whose weights moved by 0.1 an epoch
+    assert (
+        "**Foretold.** The right edge of Adam (1 point below the best of a learning rate) is"
+        in report
+    )
+    assert "(2 of 2 learning rates; σ are 1.00 decades apart)." in report
 
 
 @pytest.mark.parametrize(

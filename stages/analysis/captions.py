@@ -12,9 +12,10 @@ from stages.analysis.evidence import first_layer_images
 from stages.analysis.findings import A_POINT, Results, nothing_learned
 from stages.analysis.grid import Grid
 from stages.analysis.histograms import Histogram
+from stages.analysis.predictions import predictions
 from stages.analysis.setting import Setting
 from stages.analysis.tables import Table, layer_curve
-from stages.analysis.trainability import foretold, theories
+from stages.analysis.trainability import theories
 from stages.analysis.wording import data, in_points, length, network, optimiser, sigma, units
 
 Array = NDArray[np.float64]
@@ -114,7 +115,6 @@ def first_layer(results: Results, features: Mapping[str, Table]) -> list[str]:
 
 def map_caption(grid: Grid) -> list[str]:
     """How networks were trained, what the lines mean, and how far theory foretold what learns."""
-    told = theories(grid)
     networks = "the mean of its networks" if grid.rows[0].best.n > 1 else "one network"
     alike = [
         f"{what}{shared}"
@@ -122,14 +122,13 @@ def map_caption(grid: Grid) -> list[str]:
         if (shared := _shared([of(row.setting) for row in grid.rows]))
     ]
     sentences = [f"Each cell is {', '.join([networks, *alike])}."]
-    if any(told):
+    if any(theories(grid)):
         sentences.append(
             "χ₁ is the factor by which a small difference of two inputs, squared, grows in a "
             "layer: at χ₁ = 1 neither order nor chaos. ξ is the number of layers in which what "
             "sets inputs apart (ReLU: the signal) changes by a factor of e."
         )
-    pairs = zip(grid.panels, told, strict=True)
-    return [*sentences, *(foretold(panel, theory) for panel, theory in pairs if theory)]
+    return [*sentences, *predictions(grid)]
 
 
 def _shared(values: Sequence[str]) -> str:

@@ -127,7 +127,12 @@ def theory(errors: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     if not errors:
         return []
     told = []
-    for quantity, name in (("activation_rms", "outputs"), ("gradient_norm", "gradients")):
+    quantities = (
+        ("activation_rms", "outputs"),
+        ("gradient_norm", "gradients"),
+        ("cosine", "cosines between outputs for two images"),
+    )
+    for quantity, name in quantities:
         of_layers = [error for key, error in errors.items() if key.startswith(quantity)]
         told.append(_theory_error(name, [error["mean_abs_log10_error"] for error in of_layers]))
     return [

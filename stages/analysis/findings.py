@@ -6,7 +6,7 @@ to learn, that is said.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite, sqrt
 
@@ -21,6 +21,7 @@ from stages.analysis.accuracy import (
 )
 from stages.analysis.baselines import Baseline
 from stages.analysis.holdout import Holdout
+from stages.analysis.inside import Inside
 from stages.analysis.noise import (
     FEWEST,
     LEVEL,
@@ -58,6 +59,7 @@ class Results:
     setting: Setting
     named: Sequence[Baseline] = ()  # initialisers beside it
     seeds: Seeds | None = None  # what a committed study tells of them, maybe in another setting
+    inside: Mapping[float, Inside] = field(default_factory=dict)  # by sigma; {}: not measured
 
     @property
     def best(self) -> Point:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stages.analysis.findings import Results
-from stages.analysis.setting import differences
+from stages.analysis.setting import Setting, differences
 from stages.analysis.wording import spelled
 
 RANGE = {
@@ -18,7 +18,10 @@ RANGE = {
 """What a map shows by itself, or what sets no network apart."""
 
 MOST_PANELS = 4
-"""That fit side by side."""
+"""That fit into a figure."""
+
+MOST_OF_AXIS = 0.75
+"""A panel whose numbers take up less has an axis of its own."""
 
 WIDE = 8
 """Ratio of the largest number to the smallest."""
@@ -53,6 +56,13 @@ class Grid:
     def numbers(self) -> list[float]:
         """Those of all rows."""
         return [number for panel in self.panels for number in panel.numbers]
+
+    @property
+    def shares_axis(self) -> bool:
+        """Whether one axis of numbers serves all panels: each takes up most of it."""
+        ends = np.array([(min(panel.numbers), max(panel.numbers)) for panel in self.panels])
+        places = np.log(ends) if wide(self.numbers) else ends
+        return bool((np.ptp(places, axis=1) >= MOST_OF_AXIS * np.ptp(places)).all())
 
     @property
     def labels(self) -> dict[float, str]:
@@ -128,7 +138,7 @@ def _grid(
         parameter,
         [
             Panel(
-                _title({name: of[places[0]] for name, of in others.items()}),
+                _title({n: of[places[0]] for n, of in others.items()}, results[places[0]].setting),
                 [float(numbers[place]) for place in places],
                 [results[place] for place in places],
             )
@@ -137,16 +147,19 @@ def _grid(
     )
 
 
-def _title(values: dict[str, Any]) -> str:
-    """`tanh, σ_b = 0.224`: words speak for themselves, numbers with the names of theirs."""
-    return ", ".join(
-        biases(value)
+def _title(values: dict[str, Any], setting: Setting) -> str:
+    """`tanh, 300 steps, σ_b = 0.224`: words speak for themselves, numbers with names of theirs."""
+    told = (
+        setting.length
+        if name in ("train.steps", "train.epochs")
+        else biases(value)
         if name == "sweep.biases"
         else spelled(value)
         if isinstance(value, str)
         else f"{name.partition('.')[2]} {spelled(value)}"
         for name, value in values.items()
     )
+    return ", ".join(dict.fromkeys(told))
 
 
 def biases(value: float | str) -> str:

@@ -1,7 +1,7 @@
 """Why a network learns or not: signals in its layers, against theory and over training."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def theory_errors(
     """Mean |log10(measured / predicted)| before training, for each layer and quantity."""
     of_sigma = dict(zip(sigmas, predicted, strict=True))
     errors: dict[str, dict[str, float | None]] = {}
-    for quantity in ("activation_rms", "gradient_norm"):
+    for quantity in (field.name for field in fields(LayerScale)):
         for layer in range(len(predicted[0])):
             measured = [getattr(r.probes[0].layers[layer], quantity) for r in records]
             expected = [getattr(of_sigma[r.sigma][layer], quantity) for r in records]

@@ -16,6 +16,7 @@ from stages.analysis.baselines import Baseline
 from stages.analysis.findings import Results
 from stages.analysis.first_layer import AFTER, BEFORE
 from stages.analysis.histograms import Histogram
+from stages.analysis.inside import COLUMNS, Inside
 from stages.analysis.seeds import read_seeds
 from stages.analysis.setting import Setting, settings_from_json
 from stages.analysis.snapshots import Snapshots
@@ -64,6 +65,7 @@ class Metrics:
             setting=self.setting,
             named=self.baselines(),
             seeds=read_seeds(),
+            inside=self.inside(),
         )
 
     def baselines(self) -> list[Baseline]:
@@ -84,6 +86,16 @@ class Metrics:
                 )
                 for row in self.files.rows("baselines.csv", self.setting.variant, "initializer")
             ]
+
+    def inside(self) -> dict[float, Inside]:
+        """What was measured inside the networks of each sigma, from evidence.csv."""
+        with readable(self.files.folder / "evidence.csv"):
+            rows = self.files.rows("evidence.csv", self.setting.variant, "sigma", *COLUMNS)
+            return {
+                float(row["sigma"]): Inside(*_numbers(row[column] for column in COLUMNS).tolist())
+                for row in rows
+                if row["sigma"]
+            }
 
     def probes(self) -> Table:
         """What was measured in each layer at each moment of training, from probes.csv."""

@@ -13,6 +13,7 @@ from stages.analysis.accuracy import Point, accuracy_points, summarize
 from stages.analysis.baselines import Baseline, baselines
 from stages.analysis.first_layer import AFTER, BEFORE, read_first_layer, smoothness, unit_shape
 from stages.analysis.histograms import parameter_histogram
+from stages.analysis.inside import DIGITS, inside
 from stages.analysis.mechanism import Matrix, layer_changes, scaled_distribution, weight_std
 from stages.analysis.setting import Setting
 from stages.core.records import INITIAL, WEIGHTS, Record, read_parameters, read_weight_matrices
@@ -161,9 +162,22 @@ def probe_rows(finished: Finished) -> Rows:
                     "replicate": record.replicate,
                     "epoch": probe.epoch,
                     "loss": probe.loss,
+                    "sharpness": probe.sharpness,
                     "layer": number,
                     **asdict(layer),
                 }
+
+
+def evidence_rows(finished: Finished) -> Rows:
+    """A row for each start: what was measured inside its networks, for git to keep."""
+    starts: dict[tuple[str, float | None], list[Record]] = {}
+    for record in finished.records:
+        start = record.trial.start
+        starts.setdefault((start.initializer, start.sigma), []).append(record)
+    for (initializer, sigma), replicates in starts.items():
+        measured = asdict(inside(replicates, finished.setting))
+        rounded = {name: float(f"{value:.{DIGITS}g}") for name, value in measured.items()}
+        yield {"initializer": initializer, "sigma": sigma, **rounded}
 
 
 def histogram_rows(finished: Finished) -> Rows:

@@ -58,6 +58,7 @@ class LayerScale:
 
     activation_rms: float  # root mean square over images and units, of its output; the last: logits
     gradient_norm: float  # Frobenius norm of the mean cross-entropy's gradient for the weights
+    cosine: float  # between what it puts out for two images, mean over all pairs
 
 
 class LogError(NamedTuple):
@@ -137,7 +138,7 @@ def _predict(
     logits = layers[-1].weight * products[-1] + layers[-1].bias
 
     if not np.isfinite(logits).all():
-        return [LayerScale(nan, nan)] * len(layers)
+        return [LayerScale(nan, nan, nan)] * len(layers)
     mean_squares = [
         np.diagonal(p).mean() / layer.units
         for p, layer in zip(products[1:], layers[:-1], strict=True)
@@ -148,10 +149,17 @@ def _predict(
     for slope, below in zip(slopes[::-1], products[-2::-1], strict=True):
         error_gram = slope * error_gram
         squared_norms.append(float(np.mean(error_gram * below)))
+    norms = [sqrt(max(square, 0.0)) if square < inf else nan for square in squared_norms[::-1]]
+    cosines = [_mean_cosine(covariance) for covariance in (*products[1:], logits)]
     return [
-        LayerScale(sqrt(mean_square), sqrt(max(squared_norm, 0.0)) if squared_norm < inf else nan)
-        for mean_square, squared_norm in zip(mean_squares, squared_norms[::-1], strict=True)
+        LayerScale(*scales) for scales in zip(map(sqrt, mean_squares), norms, cosines, strict=True)
     ]
+
+
+def _mean_cosine(covariance: Matrix) -> float:
+    """Over all pairs of two images; NaN of a lone one."""
+    cosines = _correlation(covariance)[np.triu_indices_from(covariance, 1)]
+    return float(cosines.mean()) if cosines.size else nan
 
 
 def _correlation(covariance: Matrix) -> Matrix:

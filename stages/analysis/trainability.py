@@ -1,48 +1,21 @@
 """How deep a network can be trained, as mean-field theory foretells it: 6 depth scales."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.analysis.depth import SCALES, DepthTheory, depth_theory
+from stages.analysis.deviation import Deviation
 from stages.analysis.grid import Grid, Panel
-from stages.analysis.meanfield import critical_sigma_w2, depth_scale
-from stages.analysis.setting import Setting
+from stages.analysis.inside import Inside
 
-_depth_scale = cache(depth_scale)
-"""All rows of a map share their sigmas."""
-
-SCALES = 6
-"""Depth scales through which networks can be trained, as found by Schoenholz et al. 2017."""
+Array = NDArray[np.float64]
 
 TRAINED = 0.5
 """Test accuracy from which a network counts as trained."""
-
-
-@dataclass(frozen=True)
-class DepthTheory:
-    """What is known of deep perceptrons of one activation and width before they are trained."""
-
-    activation: str
-    sigma_b2: float | None  # variance of biases; None: that of the weights
-    width: int
-
-    def depth(self, sigma_w2: float) -> float:
-        """Up to so many layers networks can be trained: SCALES times ξ."""
-        biases = sigma_w2 / self.width if self.sigma_b2 is None else self.sigma_b2
-        return SCALES * _depth_scale(self.activation, sigma_w2, biases)
-
-    @property
-    def critical(self) -> float | None:
-        """The sigma_w² where χ_1 = 1; unknown where biases change with it."""
-        return None if self.sigma_b2 is None else critical_sigma_w2(self.activation, self.sigma_b2)
-
-
-def depth_theory(setting: Setting) -> DepthTheory | None:
-    """Of the networks of `setting` at any depth; None where the theory does not speak of them."""
-    if not (setting.sizes and setting.fan_in_scale):
-        return None
-    biases = setting.deviation_of_biases
-    variance = None if biases is None else biases**2
-    return DepthTheory(setting.activation, variance, setting.sizes[1])
 
 
 def theories(grid: Grid) -> list[DepthTheory | None]:
@@ -52,20 +25,81 @@ def theories(grid: Grid) -> list[DepthTheory | None]:
     return [depth_theory(panel.rows[0].setting) for panel in grid.panels]
 
 
-def foretold(panel: Panel, theory: DepthTheory) -> str:
-    """How many of the networks that theory calls trainable are, and how many of the others."""
+def trained(panel: Panel, theory: DepthTheory) -> str:
+    """`118 of 132 and 0 of 37`: networks shallower than SCALES ξ that trained, and deeper ones."""
     counts = {True: [0, 0], False: [0, 0]}  # shallower than 6 ξ: trained, all
     for depth, row in zip(panel.numbers, panel.rows, strict=True):
         for point in row.points:
-            of_side = counts[depth < theory.depth(point.sigma**2)]
+            of_side = counts[depth < SCALES * theory.scale(point.sigma**2)]
             of_side[0] += sum(accuracy >= TRAINED for accuracy in point.accuracies)
             of_side[1] += point.n
-    told = [
-        f"{trained} of the {networks} networks {where}"
-        for (trained, networks), where in (
-            (counts[True], f"shallower than {SCALES} ξ"),
-            (counts[False], "that are deeper"),
+    return " and ".join(f"{reached} of {networks}" for reached, networks in counts.values())
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Depth scales by sigma: measured before training in a panel's deepest networks, and foretold.
+
+    NaN where too few layers tell of them.
+    """
+
+    sigmas: Array
+    of_what: str  # that ξ was measured of
+    measured: Array  # ξ
+    foretold: Array
+    of_gradients: Array  # 1 / |log χ_1|, measured as the growth of squared gradients
+    foretold_of_gradients: Array
+    depth: float  # of those networks
+
+    @property
+    def told(self) -> str:
+        """How far ξ and that of gradients are off, in a clause."""
+        pairs = (
+            (f"ξ of {self.of_what}", self.measured, self.foretold),
+            ("1/|log χ₁| of gradients", self.of_gradients, self.foretold_of_gradients),
         )
-        if networks
-    ]
-    return f"{panel.title}: {' and '.join(told)} reach {100 * TRAINED:g} %."
+        return "; ".join(self._told(*pair) for pair in pairs)
+
+    def _told(self, name: str, measured: Array, foretold: Array) -> str:
+        """Of the sigmas at which so many layers hold SCALES foretold scales."""
+        deep_enough = SCALES * foretold <= self.depth
+        deviation = Deviation.of(measured[deep_enough], foretold[deep_enough])
+        if not deviation:
+            return f"{name} cannot be measured"
+        return (
+            f"{name} is off by {deviation.median:.2f} decades (median of {deviation.compared} σ; "
+            f"{deviation.largest:.2f} at most)"
+        )
+
+
+def scales(panel: Panel, theory: DepthTheory) -> Scales | None:
+    """Of the deepest variant of a panel; None where nothing was measured inside its networks."""
+    deepest = panel.rows[-1]
+    sigmas = np.array([point.sigma for point in deepest.points])
+    variances = (sigmas**2).tolist()
+    if not deepest.inside:
+        return None
+    known = [deepest.inside[sigma] for sigma in sigmas]
+    rates = [_rate(of, theory, at) for of, at in zip(known, variances, strict=True)]
+    settles = any(map(theory.settles, variances))
+    return Scales(
+        sigmas=sigmas,
+        of_what="cosines of images, where they become alike," if settles else "signals",
+        measured=_layers(rates),
+        foretold=np.array([*map(theory.scale, variances)]),
+        of_gradients=_layers([of.gradient_growth for of in known]),
+        foretold_of_gradients=np.array([*map(theory.scale_of_gradients, variances)]),
+        depth=panel.numbers[-1],
+    )
+
+
+def _rate(of: Inside, theory: DepthTheory, sigma_w2: float) -> float:
+    """What ξ is the inverse of; NaN in chaos."""
+    if not theory.settles(sigma_w2):
+        return of.signal_growth
+    return of.cosine_decay if theory.ordered(sigma_w2) else math.nan
+
+
+def _layers(rates: Sequence[float]) -> Array:
+    """In how many of them a quantity changes by a factor of e."""
+    return np.array([1 / abs(rate) if rate else math.inf for rate in rates])

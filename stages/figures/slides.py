@@ -15,7 +15,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
 
-ROW_BY_ROW = frozenset({"accuracy_vs_sigma", "signals", "before_after", "features"})
+ROW_BY_ROW = frozenset({"accuracy_vs_sigma", "map", "signals", "before_after", "features"})
 """Figures, by name, whose rows of panels are read one by one."""
 
 _LEGEND_LINE = 46

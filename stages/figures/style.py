@@ -79,6 +79,9 @@ _SLIDE = {"figure.figsize": (7.2, 4.05), "savefig.dpi": 1920 / 7.2}
 _FIGURE_WIDTH, _LINE_WIDTH = 120, 110
 """Characters of a line below a title; so many fit into the width of a figure, and of its axes."""
 
+_SLIDE_LINES = 4
+"""Below the title of a slide, whose panels need the rest of it."""
+
 _PANEL_WIDTH = 56
 """Characters of a line below the title of one of two panels side by side."""
 
@@ -121,8 +124,14 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def title(figure: Figure, text: str, sentences: Sequence[str]) -> None:
-    """Put a title above all panels and, below it in smaller type, what holds for all of them."""
-    lines = _wrapped(sentences, int(_FIGURE_WIDTH * _width_of(figure)))
+    """Put a title above all panels and, below it in smaller type, what holds for all of them.
+
+    A slide has room for the first of many sentences.
+    """
+    lines = _wrapped(sentences, width := int(_FIGURE_WIDTH * _width_of(figure)))
+    while figure.get_figwidth() < _WIDTH and len(lines) > _SLIDE_LINES and len(sentences) > 1:
+        sentences = sentences[:-1]
+        lines = _wrapped(sentences, width)
     inches = figure.get_figheight()
     figure.text(0.01, 1 - 0.06 / inches, text, weight="bold", fontsize=13, va="top")
     figure.text(0.01, 1 - 0.32 / inches, "\n".join(lines), color=GREY, linespacing=1.25, va="top")

@@ -13,6 +13,8 @@ from stages.analysis.comparison import (
     what_differs,
 )
 from stages.analysis.findings import Results, images, precision
+from stages.analysis.grid import find_grid
+from stages.analysis.predictions import predictions
 from stages.analysis.wording import network, optimiser, start
 from stages.figures.markdown import Origin, bullets, document, machine, name_of_data, plain, table
 from stages.figures.sweep_report import told_data, training
@@ -44,7 +46,7 @@ def variants_report(
         "## Findings",
         *trust(results),
         *[" ".join(judging(results))] * bool(judging(results)),
-        bullets(comparisons(results)),
+        bullets([*comparisons(results), *foretold(results)]),
         "## Numbers",
         number_table(results),
         "## Machine and versions",
@@ -55,6 +57,12 @@ def variants_report(
         f"```\n{yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=100)}```",
         "Another machine or version of torch may round differently, and so train differently.",
     )
+
+
+def foretold(results: Sequence[Results]) -> list[str]:
+    """What theory and measurement foretell of the map that variants make, and how well."""
+    grid = find_grid(results)
+    return [f"**Foretold.** {sentence}" for sentence in (predictions(grid) if grid else [])]
 
 
 def introduction(results: Sequence[Results]) -> str:
