@@ -13,6 +13,9 @@ T = TypeVar("T")
 _RAREST_SECONDS = 300
 _SILENT_SECONDS = 2
 
+_TELLING = 10
+"""Items, or else a share of them, after which their pace foretells: the first also loads code."""
+
 
 def in_words(seconds: float) -> str:
     """A duration for people: in seconds, minutes, hours or days."""
@@ -69,7 +72,8 @@ def following(items: Iterable[T], what: str, total: int) -> Iterator[T]:
     for number, item in enumerate(items):
         elapsed = time.monotonic() - start
         if number and reminder.is_due(elapsed):
-            left = in_words(elapsed / number * (total - number))
-            print(f"{what}: {number}/{total}, about {left} left", flush=True)
+            left = f", about {in_words(elapsed / number * (total - number))} left"
+            telling = number >= min(_TELLING, total / _TELLING)
+            print(f"{what}: {number}/{total}{left * telling}", flush=True)
             reminder.said(elapsed)
         yield item
