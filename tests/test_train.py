@@ -474,6 +474,17 @@ def test_reading_many_trials_from_the_cache_says_how_far_it_is() -> None:
     assert all(re.fullmatch(r"reading: \d+/12, about \d+ s left", line) for line in lines)
 
 
+def test_the_first_of_many_trials_tells_no_time_left() -> None:
+    def slow_at_first() -> Iterator[int]:
+        yield 0
+        time.sleep(2.1)
+        yield 1
+
+    with redirect_stdout(io.StringIO()) as output, redirect_stderr(io.StringIO()):
+        assert list(following(slow_at_first(), "reading", 1000)) == [0, 1]
+    assert output.getvalue() == "reading: 1/1000\n"
+
+
 def test_a_network_that_does_not_fit_into_memory_is_said_before_and_in_one_line_after(
     workspace: Path,
 ) -> None:
