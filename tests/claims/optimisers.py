@@ -4,56 +4,70 @@ from collections.abc import Iterator
 
 from tests.claims.metrics import percent, short, sweeps
 
-NOT_IN_GIT = "probes.csv of the study, which git does not keep"
-GIVEN = {
-    "momentum 0.9": "params.yaml calls it so",
-    "is 4e-6 of that at SGD's best σ": NOT_IN_GIT,
-    "by 7 million times their norm": NOT_IN_GIT,
-    "all gradients are 0 after that": NOT_IN_GIT,
-    "always answering 1": "the commonest digit",
-}
+GIVEN = {"momentum 0.9": "params.yaml calls it so"}
 
 
 def claims() -> Iterator[str]:
     """Its numbers, in their sentences."""
-    yield from gradient_descent()
-    yield from with_momentum()
+    yield from adam_beside_gradient_descent()
+    yield from borders()
+    yield from named()
 
 
-def gradient_descent() -> Iterator[str]:
-    """Where it learns, and when."""
-    sgd = sweeps("studies/optimisers")["SGD"]
-    holdout, learned, best, window = sgd.setting.holdout, sgd.learned, sgd.best, sgd.window
-    fails = sgd.after(learned[-1])
-    yield (
-        f"up to σ = {short(sgd.before(learned[0]), 1)} and from σ = {short(fails)} on "
-        f"({100 * holdout.ceiling:.1f} % or less"
-    )
-    yield f"gives {100 * holdout.chance:.2f} %)"
-    yield f"Its best σ, {short(best)}, reaches {percent(best)}"
-    yield f"and σ = {short(window[0])} to {short(window[-1])} come within a point"
-    yield f"before training at σ = {short(sgd.points[0])} is"
-    late = sgd.at(0.0075)
-    yield (
-        f"σ = {short(late)} is at {100 * late.first_epoch_test_accuracy:.1f} % after SGD's first "
-        f"epoch and at {percent(late)} in the end"
-    )
-    yield f"{sgd.setting.records} are what was measured"
-    hardly, thrown = (fails, sgd.after(fails)), (sgd.at(6.2), sgd.points[-1])
-    yield f"at σ = {' and '.join(map(short, hardly))} SGD hardly moves the weights"
-    yield f"at {' and '.join(map(short, thrown))} the first steps"
-    yield f"at σ = {short(sgd.points[-1])}, and all gradients are"
-    yield (f"named initialisers reach {percent(*sgd.results.named)}, the best σ {percent(best)}")
+def adam_beside_gradient_descent() -> Iterator[str]:
+    """Where they learn, and what was measured inside."""
+    adam, sgd = (sweeps("studies/optimisers")[name] for name in ("Adam", "SGD"))
+    smallest, best, largest = adam.points[0], adam.best, adam.points[-1]
+    yield f"{adam.reached(smallest)} at σ = {smallest.label}"
+    yield f"{adam.reached(best)} at its best, {short(best)}"
+    yield f"{adam.reached(largest)} at σ = {largest.label}"
+    fails = sgd.after(sgd.learned[-1])
+    yield f"up to σ = {short(sgd.before(sgd.learned[0]))} and from σ = {short(fails)} on"
+    yield f"Its best σ, {short(sgd.best)}, reaches {sgd.reached(sgd.best)}"
+    yield f"and σ = {short(sgd.window[0])} to {short(sgd.window[-1])} come within a point"
+    gradient = sgd.inside(smallest, "first_gradient") / sgd.inside(sgd.best, "first_gradient")
+    yield f"At σ = {smallest.label} the first layer's gradient starts at {gradient:.0e} of that"
+    yield f"of that at σ = {short(sgd.best)}"
+    moved = [sweep.inside(smallest, "first_displacement") for sweep in (sgd, adam)]
+    yield f"In {adam.setting.length} SGD moves that layer's weights by {short(moved[0])}"
+    from_best = adam.inside(best, "first_displacement")
+    yield f"Adam by {short(moved[1])}, about as far as from its best σ, {short(from_best)}"
+    damped = [100 * adam.inside(smallest, f"damped_{moment}") for moment in ("start", "epoch_1")]
+    yield f"the step of {damped[0]:.0f} % of these weights"
+    yield f"after an epoch that of {damped[1]:.0f} %"
 
 
-def with_momentum() -> Iterator[str]:
-    """What it changes."""
+def borders() -> Iterator[str]:
+    """Where gradient descent stops learning, with momentum and without."""
     study = sweeps("studies/optimisers")
     sgd, momentum = study["SGD"], study["momentum"]
     [rate] = {sweep.setting.params["train"]["lr"] for sweep in (sgd, momentum)}
     yield f"(both with learning rate {rate:g})"
-    second, fails = momentum.points[1], momentum.at(0.91)
+    small, large, late = momentum.at(0.00026), momentum.at(0.91), sgd.at(0.0075)
+    yield f"σ = {short(small)} reaches {momentum.reached(small)}"
     decades = momentum.results.summary["window_decades"]
-    yield f"σ = {short(second)} reaches {percent(second)}"
-    yield f"and {decades:.1f} decades come within a point of its best, {percent(momentum.best)}"
-    yield f"from σ = {short(fails)} ({percent(fails)} against {percent(sgd.at(fails.sigma))})"
+    yield f"and {decades:.1f} decades come within a point of its best"
+    yield f"of its best, {momentum.reached(momentum.best)}"
+    yield f"σ = {short(large)} ends at {momentum.reached(large)}"
+    yield f"against {sgd.reached(sgd.at(large.sigma))}"
+    yield f"σ = {short(late)} is at {100 * late.first_epoch_test_accuracy:.1f} % after"
+    yield f"first epoch and ends at {sgd.reached(late)}"
+    fails, last = sgd.after(sgd.learned[-1]), sgd.points[-1]
+    share = sgd.inside(fails, "first_displacement") / fails.sigma
+    yield f"at σ = {short(fails)} SGD moves the first layer by {100 * share:.0f} % of σ"
+    yield f"of σ in {sgd.setting.length}"
+    yield f"at σ = {last.label} the first steps"
+    yield f"{last.diverged} of {last.n} networks overflow"
+
+
+def named() -> Iterator[str]:
+    """Named initialisers beside the best sigma."""
+    study = sweeps("studies/optimisers")
+    sgd, adam = study["SGD"], study["Adam"]
+    better = [of for of in sgd.results.named if sgd.beside_best(of).beyond_noise]
+    assert all(of.test_accuracy > sgd.best.test_accuracy for of in sgd.results.named)
+    assert not any(adam.beside_best(of).beyond_noise for of in adam.results.named)
+    yield f"end at {percent(*sgd.results.named, digits=2)} with SGD"
+    yield f"where the best σ has {sgd.reached(sgd.best)}"
+    yield f"{len(better)} of the {len(sgd.results.named)} are better"
+    yield f"With Adam they end at {percent(*adam.results.named, digits=2)}"
