@@ -89,6 +89,9 @@ _NAME = 40
 _WIDE = 9
 """Ticks; an axis with room for as many has room for numbers like 0.0001."""
 
+_DECADES = 1000
+"""Ratio of the ends of an axis on which three powers of ten lie."""
+
 _FEW = 3
 """Ticks from which on a reader sees the scale."""
 
@@ -236,6 +239,12 @@ def _ticks(low: float, high: float, room: int) -> list[float]:
             return inside
     spaced = MaxNLocator(min(room - 1, 4)).tick_values(low, high)
     return [float(tick) for tick in spaced if low <= tick <= high]
+
+
+def scale_logarithmic(axes: Axes, low: float, high: float) -> None:
+    """Make the y axis logarithmic, with ticks at powers of ten alone if there are some of them."""
+    axes.set_ylim(low, high)  # first: there may be nothing to scale
+    axes.set_yscale("log", subs=() if high / low > _DECADES else None)
 
 
 def scale_signed(axes: Axes, linear: float, limit: float, label: float) -> None:
