@@ -42,7 +42,7 @@ test: install
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest -n 3
+	pytest -n 4
 
 bench: install-bench
 	python -m benchmarks
