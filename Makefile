@@ -7,8 +7,8 @@ PAGE := .dvc/plots_page.html
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help install install-bench repro explore compare slides site test bench bench-full \
-	cache-size clean-cache lock
+.PHONY: help install install-bench repro explore compare slides site test types tests bench \
+	bench-full cache-size clean-cache lock
 
 help:
 	@echo "make repro  install into .venv, then run the whole experiment (dvc repro)"
@@ -41,8 +41,14 @@ site: repro
 test: install
 	ruff check .
 	ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 2 types tests
+
+# Side by side: mypy alone would keep one core.
+types:
 	mypy
-	pytest -n 3
+
+tests:
+	MAKEFLAGS= pytest -n 4
 
 bench: install-bench
 	python -m benchmarks

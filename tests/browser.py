@@ -33,6 +33,11 @@ class Heard:
         page.on("console", lambda message: self._hear(message))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
+    def clear(self) -> None:
+        """Forget what was heard."""
+        self.requests.clear()
+        self.complaints.clear()
+
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not message.text.startswith(self.harmless):
             self.complaints.append(message.text)

@@ -1,6 +1,7 @@
 """Fixtures that the tests of several stages share."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,11 +24,12 @@ from stages.process.sums import sha256, write_sums
 from tests.forked import run_door
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-DEAR = {
-    *("pipeline", "test_cluster", "test_doors", "test_download", "test_interrupts", "test_setup"),
-    *("test_train", "test_train_variants"),
-}
-"""Folders and files of tests that take minutes."""
+DEAR = (
+    *("test_train", "test_interrupts", "pipeline", "test_cluster", "test_doors", "test_setup"),
+    *("test_download", "test_train_variants", "benchmarks", "test_slides", "test_plot"),
+    *("test_explore", "test_extremes", "test_variants", "test_report"),
+)
+"""Folders and files of tests that take half a minute or more, the longest first."""
 HANGS_AFTER = 300
 """Seconds that no command of the tests takes, even on a slow machine with much else to do."""
 
@@ -56,7 +58,19 @@ SMALL = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that workers that share the tests end at the same time."""
-    items.sort(key=lambda item: not DEAR & {*item.path.parts, item.path.stem})
+
+    def place(item: pytest.Item) -> int:
+        names = {*item.path.parts, item.path.stem}
+        return next((place for place, name in enumerate(DEAR) if name in names), len(DEAR))
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded() -> None:
+    """Let Ctrl-C through to the processes of tests, also where nohup or a script started these."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""Doors in processes forked from one that has imported what they need, torch aside.
+"""Doors, and `dvc`, in processes forked from one that has imported what they need, torch aside.
 
-A door is run as `python -m` runs it, from the guard above its imports to its exit code. Only the
+Each is run as `python -m` runs it, from the guard above its imports to its exit code. Only the
 imports are spared, which cost more than most doors; tests/test_doors.py starts each from nothing.
 All have the same hashes, so one order of sets: what that might change is to be held against a run
 in another process.
@@ -14,13 +14,31 @@ import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cache")
+IMPORTED = {
+    "stages": ("scipy.linalg",),  # theory imports it when it is called
+    "dvc": (
+        "dvc.cli.parser",
+        "dvc.data_cloud",
+        "dvc.repo.experiments.queue.tempdir",
+        "dvc.repo.experiments.queue.workspace",
+        "dvc.repo.experiments.show",
+        "dvc.repo.plots.diff",
+        "dvc.render.match",
+        "dvc.utils.strictyaml",
+        "dvc_data.index.checkout",
+        "dulwich.porcelain",
+        "networkx",
+        "pygit2",
+    ),
+}
+"""What each server imports beside its doors, because they import it only when they need it."""
 
 
 def run_door(
@@ -32,24 +50,43 @@ def run_door(
     timeout: int,
 ) -> subprocess.CompletedProcess[str]:
     """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds."""
+    return _ask("stages", f"stages.{door}", arguments, cwd, environment, typed, timeout)
+
+
+def run_dvc(
+    *arguments: str, cwd: Path, environment: Mapping[str, str], timeout: int
+) -> subprocess.CompletedProcess[str]:
+    """Run a `dvc` command to its end, or until SIGALRM."""
+    return _ask("dvc", "dvc", arguments, cwd, environment, "", timeout)
+
+
+def _ask(
+    server_name: str,
+    module: str,
+    arguments: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    typed: str,
+    timeout: int,
+) -> subprocess.CompletedProcess[str]:
     with TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
         streams[0].write_text(typed)
-        asked = [door, arguments, str(cwd), dict(environment), [*map(str, streams)], timeout]
-        server = _server()
+        asked = [module, arguments, str(cwd), dict(environment), [*map(str, streams)], timeout]
+        server = _server(server_name)
         assert server.stdin
         assert server.stdout
         print(json.dumps(asked), file=server.stdin, flush=True)
         code = int(server.stdout.readline())
         return subprocess.CompletedProcess(
-            [door, *arguments], code, *(path.read_text() for path in streams[1:])
+            [module, *arguments], code, *(path.read_text() for path in streams[1:])
         )
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
+def _server(name: str) -> subprocess.Popen[str]:
     server = subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-m", __name__, name],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -59,12 +96,13 @@ def _server() -> subprocess.Popen[str]:
     return server
 
 
-def serve() -> None:
+def serve(name: str) -> None:
     """Import what doors import, then fork one for each line of stdin and print its exit code."""
-    for door in DOORS:
+    for module in IMPORTED[name]:
+        import_module(module)
+    for door in DOORS if name == "stages" else ():
         import_module(f"stages.{door}")
         del sys.modules[f"stages.{door}"]  # `python -m` finds no door imported
-    import_module("scipy.linalg")  # theory imports it when it is called
     gc.freeze()
     for line in sys.stdin:
         if (child := os.fork()) == 0:
@@ -75,23 +113,23 @@ def serve() -> None:
 
 
 def become(
-    door: str,
+    module: str,
     arguments: list[str],
     cwd: str,
     environment: dict[str, str],
     streams: list[str],
     timeout: int,
 ) -> None:
-    """Be the process of `python -m stages.DOOR` in the folder `cwd`."""
+    """Be the process of `python -m MODULE` in the folder `cwd`."""
     signal.alarm(timeout)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
     for descriptor, path in enumerate(streams):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), descriptor)
-    sys.argv, sys.path[0] = [door, *arguments], cwd
-    runpy.run_module(f"stages.{door}", run_name="__main__", alter_sys=True)
+    sys.argv, sys.path[0] = [module, *arguments], cwd
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    serve()
+    serve(sys.argv[1])

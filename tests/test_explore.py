@@ -120,31 +120,46 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 Open = Callable[..., Opened]
+Tabs = dict[str, list[Opened]]
+
+
+@pytest.fixture(scope="module")
+def tabs() -> Tabs:
+    """What was opened by earlier tests and is closed, by its settings: a new tab costs a second."""
+    return {}
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Open]:
+def open_page(browser: Browser, tabs: Tabs) -> Iterator[Open]:
     """Opens a page, waits until it is drawn, and sees that it asks for and complains of nothing."""
-    contexts = []
+    used = []
 
     def opened(path: Path, fragment: str = "", **context: Any) -> Opened:
         settings = {"viewport": {"width": 1280, "height": 800}, **context}
-        contexts.append((browser.new_context(offline=True, **settings), Heard(), path))
-        of_page, heard, _ = contexts[-1]
-        page = of_page.new_page()
-        heard.listen(page)
-        page.goto(path.as_uri() + fragment)
+        free = tabs.setdefault(str(settings), [])
+        tab = free.pop() if free else new_tab(browser, settings)
+        used.append((tab, free, path))
+        tab.heard.clear()
+        tab.page.goto(path.as_uri() + fragment)
         try:
-            page.wait_for_function("document.documentElement.dataset.shown", timeout=20_000)
+            tab.page.wait_for_function("document.documentElement.dataset.shown", timeout=20_000)
         except Exception:
-            pytest.fail(f"not drawn: {heard.complaints}")
-        return Opened(page, heard)
+            pytest.fail(f"not drawn: {tab.heard.complaints}")
+        return tab
 
     yield opened
-    for context, heard, path in contexts:
-        context.close()
-        assert heard.complaints == []
-        assert {request.partition("#")[0] for request in heard.requests} == {path.as_uri()}
+    for tab, free, path in used:
+        tab.page.mouse.move(0, 0)
+        tab.page.goto("about:blank")
+        free.append(tab)
+        assert tab.heard.complaints == []
+        assert {request.partition("#")[0] for request in tab.heard.requests} == {path.as_uri()}
+
+
+def new_tab(browser: Browser, settings: dict[str, Any]) -> Opened:
+    tab = Opened(browser.new_context(offline=True, **settings).new_page(), Heard())
+    tab.heard.listen(tab.page)
+    return tab
 
 
 @pytest.fixture

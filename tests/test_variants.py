@@ -5,8 +5,6 @@ import json
 import math
 import re
 import shutil
-import subprocess
-import sys
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,7 @@ from stages.figures.slides import slides
 from stages.figures.style import house_style
 from stages.figures.variants import spread_out
 from stages.figures.variants import variants as draw_variants
-from tests.conftest import PICTURES, stage_environment, write_params
+from tests.conftest import PICTURES, run_stage, write_params
 from tests.maps import RATES, inside, over_rates, row_of
 from tests.models import aggregated, module_of, record, results_of, setting_of, small_data
 from tests.readable import assert_readable
@@ -114,8 +112,7 @@ def test_the_doors_take_the_folder_of_a_study(optimisers: Path, tmp_path: Path) 
     shutil.copytree(optimisers, tmp_path / "study")
     shutil.copytree(optimisers / "data" / "raw", tmp_path / "data" / "raw")
     for stage in ("aggregate", "plot", "report"):
-        door = [sys.executable, "-m", f"stages.{stage}", "study"]
-        subprocess.run(door, check=True, cwd=tmp_path, env=stage_environment())
+        run_stage(tmp_path, stage, "study")
     assert pictures(tmp_path / "study") == PICTURES
 
 

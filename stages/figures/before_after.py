@@ -17,6 +17,7 @@ from stages.figures.style import (
     new_figure,
     nothing,
     of_variant,
+    scale_logarithmic,
     scale_signed,
     shortened,
     title,
@@ -105,8 +106,7 @@ def _label(figure: Figure, first: Axes, limit: float, weight: str) -> None:
     densities = np.concatenate([p.get_data()[0] for p in drawn if isinstance(p, StepPatch)])
     shown = densities[densities > 0]
     low, high = (shown.min(), shown.max()) if shown.size else (0.1, 1)
-    first.set_yscale("log")
-    first.set_ylim(low / 2, high * 3)
+    scale_logarithmic(first, low / 2, high * 3)
     scale_signed(first, 1, np.sinh(limit), _LABEL)
     figure.supxlabel(f"{weight} (linear within ± 1, logarithmic beyond)", fontsize=10)
     figure.supylabel("density: share of weights per step of 1 (log scale)", fontsize=10)

@@ -25,6 +25,7 @@ from stages.figures.style import (
     new_figure,
     of_variant,
     panel_heading,
+    scale_logarithmic,
     scale_sigmas,
     shortened,
     title,
@@ -170,8 +171,7 @@ def _share_logarithmic(*pair: Axes) -> None:
     shown = values[np.isfinite(values) & (values > 0)]
     for axes in pair:
         if shown.size:
-            axes.set_ylim(shown.min() / 2, shown.max() * 2)  # first: one may have nothing to scale
-            axes.set_yscale("log")
+            scale_logarithmic(axes, shown.min() / 2, shown.max() * 2)
         else:
             axes.set_yticks([])
 

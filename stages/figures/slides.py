@@ -123,7 +123,8 @@ def _fit_legend(figure: Figure, entries: dict[str, Artist]) -> None:
 
 def _laid_out(figure: Figure, row: Sequence[Axes]) -> list[BboxBase]:
     """Where panels lie, in pixels, with the labels that they have now."""
-    figure.draw_without_rendering()
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
     return [axes.get_window_extent() for axes in row]
 
 

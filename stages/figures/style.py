@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
@@ -91,6 +92,9 @@ _NAME = 40
 _WIDE = 9
 """Ticks; an axis with room for as many has room for numbers like 0.0001."""
 
+_DECADES = 1000
+"""Ratio of the ends of an axis on which three powers of ten lie."""
+
 _FEW = 3
 """Ticks from which on a reader sees the scale."""
 
@@ -115,11 +119,17 @@ def _width_of(figure: Figure | SubFigure) -> float:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG with a palette: git keeps each one, and without it is three times as large."""
-    drawn, content = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 0})
-    with Image.open(drawn) as image:
-        image.convert("RGB").quantize(dither=Image.Dither.NONE).save(content, "png")
+    """Write a PNG with a palette: git keeps each one, and without it is three times as large.
+
+    `Figure.savefig` would draw twice, the first time for nothing but the layout.
+    """
+    usual = figure.dpi
+    figure.dpi = rcParams["savefig.dpi"]
+    canvas, content = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image.quantize(dither=Image.Dither.NONE).save(content, "png")
+    figure.dpi = usual
     write_atomically(path, content.getvalue())
 
 
@@ -238,6 +248,12 @@ def _ticks(low: float, high: float, room: int) -> list[float]:
             return inside
     spaced = MaxNLocator(min(room - 1, 4)).tick_values(low, high)
     return [float(tick) for tick in spaced if low <= tick <= high]
+
+
+def scale_logarithmic(axes: Axes, low: float, high: float) -> None:
+    """Make the y axis logarithmic, with ticks at powers of ten alone if there are some of them."""
+    axes.set_ylim(low, high)  # first: there may be nothing to scale
+    axes.set_yscale("log", subs=() if high / low > _DECADES else None)
 
 
 def scale_signed(axes: Axes, linear: float, limit: float, label: float) -> None:

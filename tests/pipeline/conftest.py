@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 from tests.conftest import HANGS_AFTER, REPOSITORY
+from tests.forked import run_dvc
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,11 @@ class Clone:
         return output
 
     def dvc(self, *arguments: str, succeeds: bool = True) -> str:
-        return self.run(sys.executable, "-m", "dvc", *arguments, succeeds=succeeds)
+        """Run a `dvc` command; what it and its stages printed, stdout before stderr."""
+        done = run_dvc(*arguments, cwd=self.path, environment=self.environment, timeout=HANGS_AFTER)
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) == succeeds, output
+        return output
 
     def repro(self, *overrides: str) -> str:
         """`dvc repro` after setting parameters, each as `section.name=value`."""

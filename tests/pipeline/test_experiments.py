@@ -1,6 +1,7 @@
 """What users do with `dvc exp` and the trial cache: real commands, one after the other."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def committed(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clon
     clone.run("git", "commit", "-qm", "three sigmas")
     for name, (setting, *stages) in QUEUED.items():
         clone.dvc("exp", "run", "--queue", "--name", name, "-S", setting, *stages)
-    clone.dvc("queue", "start", "-j", "2")  # until its workers end, who hold what it prints to
+    # Until its workers end, who hold what it prints to.
+    clone.run(sys.executable, "-m", "dvc", "queue", "start", "-j", "2")
     clone.dvc("exp", "run", "--queue", "--name", "later", "-S", "sweep.seed=3")
     return clone
 
