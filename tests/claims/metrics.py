@@ -33,7 +33,8 @@ class Sweep:
         """As report and figures see them, but without learning curves, which no study commits."""
         points, summary = self.metrics.points(), self.metrics.summary()
         named, seeds = self.metrics.baselines(), read_seeds()
-        return Results(points, summary, {}, self.setting, named, seeds)
+        within = self.metrics.inside()
+        return Results(points, summary, {}, self.setting, named, seeds, within)
 
     @property
     def setting(self) -> Setting:
