@@ -66,10 +66,9 @@ class Scales:
         deviation = Deviation.of(measured[deep_enough], foretold[deep_enough])
         if not deviation:
             return f"{name} cannot be measured"
-        return (
-            f"{name} is off by {deviation.median:.2f} decades (median of {deviation.compared} σ; "
-            f"{deviation.largest:.2f} at most)"
-        )
+        of_many = f"median of {deviation.compared} σ; {deviation.largest:.2f} at most"
+        among = of_many if deviation.compared > 1 else "at 1 σ"
+        return f"{name} is off by {deviation.median:.2f} decades ({among})"
 
 
 def scales(panel: Panel, theory: DepthTheory) -> Scales | None:

@@ -8,7 +8,7 @@ import pytest
 from stages.analysis.depth import DepthTheory, measured_rates
 from stages.analysis.grid import find_grid
 from stages.analysis.predictions import predictions
-from stages.analysis.trainability import scales
+from stages.analysis.trainability import Scales, scales
 from stages.core.activations import ACTIVATIONS
 from stages.core.records import LayerRecord
 from tests.maps import inside, row_of
@@ -131,3 +131,11 @@ def test_measured_scales_are_told_beside_theory_once_for_equal_starts() -> None:
     assert found
     assert found.depth == 60
     assert found.of_gradients == pytest.approx(found.foretold_of_gradients)
+
+
+def test_scales_are_compared_where_networks_are_deep_enough_to_tell() -> None:
+    measured, foretold = np.array([1.0, 90.0, math.nan]), np.array([10.0, 11.0, 5.0])
+    told = Scales(measured, "signals", measured, foretold, measured[2:], foretold[2:], 60).told
+    assert told == (
+        "ξ of signals is off by 1.00 decades (at 1 σ); 1/|log χ₁| of gradients cannot be measured"
+    )
