@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import log10
 
 from tests.claims.depth import trained
-from tests.claims.metrics import content, main, percent, short, sizes, sweeps
+from tests.claims.metrics import Sweep, content, main, percent, short, sizes, sweeps, word
 
 GIVEN = {
     "Python 3.11 or newer": "pyproject.toml refuses older ones",
@@ -33,43 +33,48 @@ def start() -> Iterator[str]:
     yield f"{notebook['to_ours']:.0f} times as fast"
 
 
+def replicated() -> Sweep:
+    """The main sweep with several networks for each sigma."""
+    return sweeps("studies/optimisers")["Adam"]
+
+
 def adam() -> Iterator[str]:
-    sweep = main()
-    smallest, largest, best = sweep.points[0], sweep.points[-1], sweep.best
-    gradient = {
-        point.sigma: sweep.measured("probes.csv", point, "gradient_norm", layer=1, epoch=0)
-        for point in (smallest, largest, best)
-    }
-    last = sweep.setting.records
-    moved = [
-        sweep.measured("probes.csv", point, "movement", layer=layer, epoch=last)
-        for point in (smallest, largest)
-        for layer in range(1, len(sweep.setting.layers) + 1)
-    ]
-    below, above = (log10(gradient[p.sigma] / gradient[best.sigma]) for p in (smallest, largest))
-    yield f"σ = {smallest.label} ends at {percent(smallest)}"
-    yield f"that of the first layer starts {-below:.0f} decades below that at the best σ"
-    yield f"moves the first layer's weights by {short(moved[0])} times their first norm"
-    yield f"within {sweep.setting.length}"
-    yield f"to {percent(largest)} at σ = {largest.label}"
-    yield f"where gradients start {above:.0f} decades above those at the best σ"
-    of_layers = sorted(100 * of for of in moved[len(moved) // 2 :])
-    yield f"moves the weights of a layer by {of_layers[0]:.0f} to {of_layers[-1]:.0f} %"
-    window, edge = sweep.window, sweep.at(0.083)
+    sweep = replicated()
+    smallest, largest, best, window = sweep.points[0], sweep.points[-1], sweep.best, sweep.window
+    yield f"{word(best.n).capitalize()} networks for each σ"
+    yield f"σ = {smallest.label} ends at {sweep.reached(smallest)}"
+    gradients = [sweep.inside(point, "first_gradient") for point in (smallest, best)]
+    below = log10(gradients[1] / gradients[0])
+    yield f"that of the first layer starts {below:.0f} decades below that at the best σ"
+    moved = sweep.inside(smallest, "first_displacement")
+    yield f"by {short(moved)} (root mean square), {moved / smallest.sigma:.0f} times their σ"
+    edge = sweep.at(0.083)
     beyond = [point.test_accuracy for point in sweep.points if point.sigma >= edge.sigma]
     assert beyond == sorted(beyond, reverse=True)
-    yield f"Beyond σ = {short(edge, 1)} accuracy falls with every step"
-    yield f"From {window[0].label} to {window[-1].label} all are within a point of the best"
-    yield f"of the best, {percent(best)} at σ = {short(best)}"
-    yield f"Named initialisers end at {percent(*sweep.results.named)} with Adam"
+    yield f"within {sweep.setting.length}"
+    yield f"Beyond σ = {short(edge, 1)} accuracy falls, to {sweep.reached(largest)}"
+    yield f"at σ = {largest.label}"
+    far = sweep.inside(largest, "first_displacement")
+    yield f"by {short(far)}, but that is {100 * far / largest.sigma:.0f} % of what was drawn"
+    yield f"From {window[0].label} to {short(window[-1])} all are within a point of the best"
+    yield f"of the best, {sweep.reached(best)} at σ = {short(best)}"
+    assert not any(sweep.beside_best(of).beyond_noise for of in sweep.results.named)
+    yield f"end at {percent(*sweep.results.named, digits=2)} with Adam"
+    yield f"which {word(best.n)} networks cannot tell"
 
 
 def others() -> Iterator[str]:
     sgd = sweeps("studies/optimisers")["SGD"]
-    first, fails, best = sgd.learned[0], sgd.after(sgd.learned[-1]), sgd.best
-    yield f"Below σ = {short(first, 1)} and from {short(fails)} on it does not learn"
-    yield f"a decade around {short(best, 1)} comes within a point of its best, {percent(best)}"
-    yield f"at {percent(*sgd.results.named)}, where the best σ has {percent(best)}"
+    last, fails = sgd.before(sgd.learned[0]), sgd.after(sgd.learned[-1])
+    yield f"at a rate of {sgd.setting.params['train']['lr']:g}"
+    yield f"Up to σ = {short(last)} and from {short(fails)} on it does not learn"
+    yield f"a decade around {short(sgd.best, 1)} comes within a point of its best"
+    yield f"its best, {sgd.reached(sgd.best)}"
+    assert all(of.test_accuracy > sgd.best.test_accuracy for of in sgd.results.named)
+    yield f"at {percent(*sgd.results.named, digits=2)}, above it"
+    fast = sweeps("studies/learning-rates")["sgd-0.316"]
+    yield f"At a rate of {fast.setting.params['train']['lr']:g}"
+    yield f"it reaches {percent(fast.points[0])} from σ = {fast.points[0].label}"
     off = {
         quantity: [
             of["mean_abs_log10_error"]
@@ -79,7 +84,7 @@ def others() -> Iterator[str]:
         for quantity in ("activation_rms", "gradient_norm")
     }
     gradients = off["gradient_norm"]
-    yield f"to {min(gradients):.2f} to {max(gradients):.2f} decades on average"
+    yield f"gradients to {min(gradients):.2f} to {max(gradients):.2f} decades on average"
     yield f"and outputs of layers to {max(off['activation_rms']):.2f}"
     (shallow, of_shallow), (deep, of_deep) = trained("tanh")
     yield f"{shallow} of {of_shallow} learn, of the deeper ones {deep} of {of_deep}"
