@@ -24,6 +24,7 @@ class Inside:
     """
 
     sharpness: float  # gradient descent, start: largest eigenvalue of the loss's Hessian
+    sharpness_epoch_1: float
     weight_rms: float  # start: root mean square of all weights
     displacement: float  # end: of all weights, root mean square of what training added
     first_displacement: float  # the same of the first layer
@@ -61,6 +62,7 @@ def _inside(record: Record, setting: Setting) -> Inside:
     descends = OPTIMIZERS[record.trial.optimizer].momentum is not None
     return Inside(
         sharpness=start.sharpness,
+        sharpness_epoch_1=epoch_1.sharpness,
         weight_rms=_mean_square_root([layer.weight_rms for layer in start.layers], counts),
         displacement=_mean_square_root([layer.displacement for layer in end.layers], counts),
         first_displacement=end.layers[0].displacement,

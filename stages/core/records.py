@@ -68,7 +68,7 @@ class ProbeRecord:
 
     epoch: int
     loss: float  # mean cross-entropy in nats
-    sharpness: float  # largest eigenvalue of the loss's Hessian; before gradient descent only
+    sharpness: float  # largest eigenvalue of the loss's Hessian, by gradient descent; early on
     layers: list[LayerRecord]
 
 

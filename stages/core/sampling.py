@@ -18,6 +18,14 @@ EPSILONS: Final = 10
 """Adam's step is damped where the root of its second moment is below so many epsilons."""
 
 
+SHARPNESS_EPOCHS: Final = (0, 1)
+"""Sharpness is measured before training and after the first epoch, each time for 4 % of the time
+that 10 epochs take a perceptron of three layers."""
+
+SHARPNESS_LAYERS: Final = 10
+"""Of networks of more layers sharpness is not measured: it takes longer than a short training."""
+
+
 def feature_epochs(records: int) -> list[int]:
     """The epochs after which the first layer is kept, of so many; the ends are kept anyway."""
     return [epoch for epoch in range(1, records + 1) if epoch.bit_count() == 1]

@@ -8,11 +8,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stages.core.sampling import SHARPNESS_EPOCHS, SHARPNESS_LAYERS
+from stages.engine.optimizers import GradientDescent, Optimizer
+
 _TOLERANCE = 0.01
 """Relative error of the eigenvalue; one of 1 % is 0.004 decades."""
 
 _KRYLOV, _RESTARTS = 8, 20
 """Vectors that Lanczos' method keeps, and how often it starts over with the best of them."""
+
+
+def tells_sharpness(optimizer: Optimizer, layers: int, epoch: int) -> bool:
+    """Whether it is measured: of gradient descent, in few layers, early on."""
+    return (
+        isinstance(optimizer, GradientDescent)
+        and layers <= SHARPNESS_LAYERS
+        and epoch in SHARPNESS_EPOCHS
+    )
 
 
 def sharpness(loss: Tensor, parameters: Sequence[Tensor]) -> float:

@@ -107,6 +107,11 @@ class Networks:
         squares = [self._pixels.share(first), *others]
         return list(map(self.optimizer.damped, self.weight_gradients(network), squares))
 
+    def named(self, network: int) -> Named:
+        """Present parameters of one network, of all pixels, by the name of the tensor."""
+        now = self.layout.unpack(self.parameters)[network]
+        return {**now, _FIRST: self._pixels.follow(now[_FIRST], self.initial[network][_FIRST])}
+
     def states(self) -> list[tuple[Named, Named, dict[str, Named]]]:
         """Initial and present parameters and the optimiser's moments of each network, on the CPU.
 
@@ -117,12 +122,10 @@ class Networks:
         return [
             (
                 _to(cpu, initial),
-                _to(cpu, {**now, _FIRST: self._pixels.follow(now[_FIRST], initial[_FIRST])}),
+                _to(cpu, self.named(k)),
                 {name: _to(cpu, of_networks[k]) for name, of_networks in moments.items()},
             )
-            for k, (initial, now) in enumerate(
-                zip(self.initial, self.layout.unpack(self.parameters), strict=False)
-            )
+            for k, initial in enumerate(self.initial)
         ]
 
     def _matrices(self, layers: Sequence[Layer], network: int) -> list[Tensor]:

@@ -18,9 +18,8 @@ from stages.core.sampling import PROBE_IMAGES
 from stages.engine.batched.batches import LearningBatch
 from stages.engine.batched.images import Images
 from stages.engine.batched.networks import Networks
-from stages.engine.curvature import sharpness
+from stages.engine.curvature import sharpness, tells_sharpness
 from stages.engine.measures import Signal, layer_record, mean_cosine, unit_vectors
-from stages.engine.optimizers import GradientDescent
 
 _PART = 64
 """Images that are measured at a time: those of all at once would outgrow every cache, and of deep
@@ -68,17 +67,18 @@ class Probe:
             for signal in signals:
                 signal.add(batch, labels)
         return [
-            signal.record(epoch, self._size, self._sharpness(k) if epoch == 0 else nan)
+            signal.record(epoch, self._size, self._sharpness(k, epoch))
             for k, signal in enumerate(signals)
         ]
 
-    def _sharpness(self, network: int) -> float:
-        """That of the loss before training, if it is gradient descent that follows."""
+    def _sharpness(self, network: int, epoch: int) -> float:
+        """That of one network; NaN where it is not to be known."""
         networks = self._networks
-        if not isinstance(networks.optimizer, GradientDescent):
+        if not tells_sharpness(networks.optimizer, len(networks.layers), epoch):
             return nan
-        start = networks.initial[network]
-        parameters = {name: tensor.detach().requires_grad_() for name, tensor in start.items()}
+        parameters = {
+            name: t.detach().requires_grad_() for name, t in networks.named(network).items()
+        }
         *_, (_, logits) = pre_activations(networks.network, parameters, self._inputs)
         return sharpness(cross_entropy(logits, self._labels), [*parameters.values()])
 

@@ -28,7 +28,7 @@ from stages.core.records import EpochRecord, ProbeRecord
 from stages.core.sampling import PROBE_IMAGES
 from stages.core.seeding import batch_order, module_seed, parameter_generator
 from stages.core.trial import Trial
-from stages.engine.curvature import sharpness
+from stages.engine.curvature import sharpness, tells_sharpness
 from stages.engine.device import one_fast_thread
 from stages.engine.measures import Signal, layer_record
 from stages.engine.modules.blame import refusal
@@ -46,7 +46,7 @@ from stages.engine.modules.network import (
     trainable,
     undisturbed,
 )
-from stages.engine.optimizers import SQUARES, Adam, GradientDescent, make_optimizer
+from stages.engine.optimizers import SQUARES, Adam, make_optimizer
 from stages.engine.results import TrialResult
 from stages.engine.snapshots import in_turn, snapshot
 
@@ -252,7 +252,7 @@ class _Training:
             gradients = torch.autograd.grad(
                 loss, weights, retain_graph=True, materialize_grads=True
             )
-            curvature = self._sharpness(loss) if epoch == 0 else nan
+            curvature = self._sharpness(loss, epoch)
         layers = [
             layer_record(
                 signals.passed_on.get(name, Signal()),
@@ -268,9 +268,9 @@ class _Training:
         precise = cross_entropy(logits.detach().double(), images.train_labels[:PROBE_IMAGES])
         return ProbeRecord(epoch, precise.item(), curvature, layers)
 
-    def _sharpness(self, loss: Tensor) -> float:
-        """That of the loss, if it is gradient descent that follows."""
-        if not isinstance(self._optimizer, GradientDescent):
+    def _sharpness(self, loss: Tensor, epoch: int) -> float:
+        """That of the loss; NaN where it is not to be known."""
+        if not tells_sharpness(self._optimizer, len(self._network.layers), epoch):
             return nan
         return sharpness(loss, [*self._parameters.values()])
 
