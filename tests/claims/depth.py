@@ -1,62 +1,122 @@
 """studies/depth/README.md."""
 
 from collections.abc import Iterator
-from itertools import takewhile
 
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.analysis.depth import SCALES
+from stages.analysis.deviation import Deviation
+from stages.analysis.grid import any_grid
 from stages.analysis.meanfield import critical_sigma_w2, depth_scale
-from stages.analysis.trainability import TRAINED
+from stages.analysis.trainability import TRAINED, Scales, scales, theories
 from tests.claims.metrics import Sweep, percent, sweeps
+
+Array = NDArray[np.float64]
 
 GIVEN = {
     ", figure 5": "the number of a figure in the paper",
     "6 ξ": "the line of that paper",
     "χ₁ = 1": "a definition",
+    "nears 1": "a definition",
     "ξ = -1/log": "a definition",
     "ξ = 1/|log": "a definition",
-    "9 of the 546 networks fell on the other side": "the metrics of an earlier version",
+    "saw with 30 layers": "of that paper",
 }
-SCALES = 6
 
 
 def claims() -> Iterator[str]:
     """Its numbers, in their sentences."""
     tanh, relu = of_activation("tanh"), of_activation("relu")
-    bar = f"{100 * TRAINED:g} %"
     yield f"{len(tanh) + len(relu)} variants, {len(tanh)} depths of tanh and of ReLU"
+    yield f"with {len(tanh[0].points)} σ_w² each"
     biases = tanh[0].setting.deviation_of_biases or 0.0
+    critical = critical_sigma_w2("tanh", biases**2), critical_sigma_w2("relu", 0)
     yield (
-        f"at σ_w² = {critical_sigma_w2('tanh', biases**2):.3f} for tanh with "
-        f"σ_b² = {biases**2:.2f}, and at σ_w² = {critical_sigma_w2('relu', 0):g} for ReLU"
+        f"at σ_w² = {critical[0]:.3f} for tanh with "
+        f"σ_b² = {biases**2:.2f}, and at σ_w² = {critical[1]:g} for ReLU"
     )
+    yield f"in the {depth(tanh[-1])} layers of the deepest networks"
+    yield from signals()
+    yield from counts()
+    yield from critical_lines(critical)
+    yield from named(relu, critical[1])
+
+
+def signals() -> Iterator[str]:
+    """How far depth scales are from theory."""
+    grid = any_grid([sweep.results for sweep in sweeps("studies/depth").values()])
+    pairs = zip(grid.panels, theories(grid), strict=True)
+    tanh, relu = (scales(panel, theory) for panel, theory in pairs if theory)
+    assert tanh
+    assert relu
+    of_cosines, of_signals = (off(of, of.measured, of.foretold) for of in (tanh, relu))
+    yield (
+        f"cosines (tanh) to {of_cosines.median:.2f} decades in the median of "
+        f"{of_cosines.compared} σ_w², at most {of_cosines.largest:.2f}"
+    )
+    yield (
+        f"signals to {of_signals.median:.2f} of {of_signals.compared}, "
+        f"at most {of_signals.largest:.2f}"
+    )
+    of_gradients = [off(of, of.of_gradients, of.foretold_of_gradients) for of in (tanh, relu)]
+    of_tanh, of_relu = (f"{of.median:.2f} of {of.compared}" for of in of_gradients)
+    at_most = [f"at most {of.largest:.2f}" for of in of_gradients]
+    yield f"gradients to {of_tanh} for tanh, {at_most[0]}"
+    yield f"and to {of_relu} for ReLU, {at_most[1]}"
+    yield f"at which {tanh.depth:g} layers hold {SCALES} scales"
+
+
+def off(of: Scales, measured: Array, foretold: Array) -> Deviation:
+    """Over the sigmas that the picture's caption counts."""
+    deep_enough = SCALES * foretold <= of.depth
+    deviation = Deviation.of(measured[deep_enough], foretold[deep_enough])
+    assert deviation
+    return deviation
+
+
+def counts() -> Iterator[str]:
+    """What trains, on both sides of the line."""
+    bar = f"{100 * TRAINED:g} %"
     (shallow, of_shallow), (deep, of_deep) = trained("tanh")
-    yield f"{shallow} of the {of_shallow} tanh networks shallower than {SCALES} ξ reach {bar}"
-    yield f"and {deep} of the {of_deep} deeper ones do"
+    yield f"within {SCALES} ξ"
+    yield f"{shallow} of the {of_shallow} tanh networks that are shallower reach {bar}"
+    yield f"and {deep} of the {of_deep} deeper ones does"
     (shallow, of_shallow), (deep, of_deep) = trained("relu")
     yield f"For ReLU it is {shallow} of {of_shallow}, and {deep} of {of_deep}"
-    yield from critical_line(tanh)
-    best = {depth(sweep): sweep.best.test_accuracy for sweep in relu}
-    none_from = min(d for d in best if all(best[e] <= TRAINED for e in best if e >= d))
-    yield f"ReLU has no network above {bar} from {none_from} layers on"
-    yield f"other side of {bar}"
 
 
-def critical_line(tanh: list[Sweep]) -> Iterator[str]:
+def critical_lines(critical: tuple[float, float]) -> Iterator[str]:
     """What ends learning where theory sets no limit."""
-    critical = {depth(sweep): sweep.at(1.75**0.5) for sweep in tanh}
-    learned = [*takewhile(lambda d: critical[d].test_accuracy > TRAINED, critical)]
-    yield f"{tanh[0].setting.length} do"
-    last_but_one, last = learned[-2:]
-    yield (
-        f"tanh at σ_w² = {critical[last].sigma ** 2:.3g} falls from "
-        f"{percent(critical[last_but_one], digits=0)} at {last_but_one} layers to "
-        f"{percent(critical[last], digits=0)} at {last}"
+    yield f"{sweeps('studies/depth')['tanh-5'].setting.length} do"
+    tanh = [on_line("tanh", layers, critical[0]) for layers in (57, 75, 98)]
+    relu = [on_line("relu", layers, critical[1]) for layers in (25, 33, 43)]
+    yield f"tanh at σ_w² = {critical[0]:.3f} falls from {tanh[0]} layers to {tanh[1]} and {tanh[2]}"
+    yield f"ReLU at σ_w² = {critical[1]:g} from {relu[0]} layers to {relu[1]} and {relu[2]}"
+
+
+def on_line(activation: str, layers: int, sigma_w2: float) -> str:
+    """`84 % at 57`."""
+    sweep = sweeps("studies/depth")[f"{activation}-{layers}"]
+    return f"{percent(sweep.at(sigma_w2**0.5), digits=0)} at {layers}"
+
+
+def named(relu: list[Sweep], critical: float) -> Iterator[str]:
+    """Glorot's and He's scale in ReLU networks."""
+    shallow, deep = (sweep for sweep in relu if depth(sweep) in (9, 33))
+    glorot, he = (
+        [sweep.named(scheme) for sweep in (deep, shallow)]
+        for scheme in ("xavier_normal", "kaiming_normal")
     )
-    beyond = [sweep for sweep in tanh if depth(sweep) > last]
-    best = max((sweep.best for sweep in beyond), key=lambda point: point.test_accuracy)
+    yield f"with {depth(deep)} ReLU layers `xavier_normal` ends at {percent(glorot[0])}"
+    yield f"`kaiming_normal` at {percent(he[0])}"
     yield (
-        f"from {depth(beyond[0])} layers on no network learns much "
-        f"(best: {percent(best, digits=0)})"
+        f"with {depth(shallow)} they end at {percent(glorot[1]).removesuffix(' %')} and "
+        f"{percent(he[1])}"
     )
+    luck = abs(he[0].test_accuracy - deep.at(critical**0.5).test_accuracy)
+    yield f"`kaiming_normal` is σ_w² = {critical:g} with other noise"
+    yield f"with {depth(deep)} layers {100 * luck:.1f} points away from it"
 
 
 def of_activation(name: str) -> list[Sweep]:
