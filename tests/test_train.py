@@ -455,7 +455,7 @@ def test_a_huge_sweep_says_before_it_begins_what_time_and_disk_it_takes(workspac
         lines = [*lines[1:], process.stdout.readline()]
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=HANGS_AFTER)
-    assert re.fullmatch(r"roughly \d+ (h|days) of training\n", lines[1])
+    assert re.fullmatch(r"roughly [\d.]+ (h|days) of training\n", lines[1])
     assert lines[2].startswith(
         "roughly 43 GB of disk: trial cache 17, data/models 13, DVC's cache 13; "
     )
