@@ -115,6 +115,7 @@ def test_the_site_holds_pages_and_reports_and_no_link_leads_nowhere(
     replace_in(study, "variants:", f"data: {{name: folder, path: {images}}}\n\nvariants:")
     replace_in(study, "epochs: 10", "epochs: 1")
     replace_in(study, "num_points: 25", "num_points: 2")
+    replace_in(study, "replicates: 5", "replicates: 1")
     named = study.read_text().partition("initializers:")[2].partition("report:")[0]
     replace_in(study, named, " []\n\n")
     clone.run("make", "--old-file=install", "site")
