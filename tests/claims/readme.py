@@ -60,7 +60,7 @@ def adam() -> Iterator[str]:
     yield f"of the best, {sweep.reached(best)} at σ = {short(best)}"
     assert not any(sweep.beside_best(of).beyond_noise for of in sweep.results.named)
     yield f"end at {percent(*sweep.results.named, digits=2)} with Adam"
-    yield f"which {word(best.n)} networks cannot tell"
+    yield f"as far as {word(best.n)} networks tell"
 
 
 def others() -> Iterator[str]:
