@@ -72,9 +72,6 @@ def others() -> Iterator[str]:
     yield f"its best, {sgd.reached(sgd.best)}"
     assert all(of.test_accuracy > sgd.best.test_accuracy for of in sgd.results.named)
     yield f"at {percent(*sgd.results.named, digits=2)}, above it"
-    fast = sweeps("studies/learning-rates")["sgd-0.316"]
-    yield f"At a rate of {fast.setting.params['train']['lr']:g}"
-    yield f"it reaches {percent(fast.points[0])} from σ = {fast.points[0].label}"
     off = {
         quantity: [
             of["mean_abs_log10_error"]
