@@ -161,12 +161,11 @@ def test_ctrl_c_at_any_moment_is_one_line(
     finished: Path, mnist_dir: Path, tmp_path: Path, door: str
 ) -> None:
     importing, life = seconds(door, copy(finished, tmp_path / "whole", door), mnist_dir)
-    half = 10 if door in PIPELINE else 2
+    half, first = (10, 0) if door in PIPELINE else (2, 0.5)
     # As many while it is imported as while it works, however long each is.
-    moments = [
-        *(importing * part / half for part in range(half)),
-        *(importing + max(0, life - importing) * part / half for part in range(half)),
-    ]
+    shares = [(first + part) / half for part in range(half)]
+    moments = [importing * share for share in shares]
+    moments += [importing + max(0, life - importing) * share for share in shares]
 
     def interrupted(number: int) -> list[Ended]:
         """At its moment, and if the door is done by then, again at an earlier one."""
