@@ -517,7 +517,7 @@ def test_an_audit_finds_nothing_serious_and_nothing_is_cut_off(
         "range.getBoundingClientRect().height / parseFloat(getComputedStyle(p).lineHeight); })()))",
     )
     assert len(lines) == 8
-    assert all(1 <= number <= 2 for number in lines)
+    assert all(1 <= number <= 2 for number in lines), lines
     cut = opened.page.evaluate(
         """() => [...document.querySelectorAll(".chart")].flatMap(chart => {
           const box = chart.getBoundingClientRect();

@@ -123,8 +123,8 @@ def save(figure: Figure, path: Path) -> None:
 
     `Figure.savefig` would draw twice, the first time for nothing but the layout.
     """
-    usual = figure.dpi
-    figure.dpi = rcParams["savefig.dpi"]
+    usual, dpi = figure.dpi, rcParams["savefig.dpi"]
+    figure.dpi = usual if dpi == "figure" else dpi
     canvas, content = FigureCanvasAgg(figure), io.BytesIO()
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
