@@ -62,10 +62,6 @@ class Ended:
             return BEFORE_THE_DOOR.match(self.errors) is not None
         return self.returncode in (0, -signal.SIGINT)
 
-    def missed(self, *, first: bool) -> bool:
-        """Whether the door was done, or not reached, which the first moment may find."""
-        return self.returncode == 0 or (not first and self.returncode != 130)
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
@@ -167,7 +163,7 @@ def test_ctrl_c_at_any_moment_is_one_line(
     finished: Path, mnist_dir: Path, tmp_path: Path, door: str
 ) -> None:
     importing, life = seconds(door, copy(finished, tmp_path / "whole", door), mnist_dir)
-    half, first = (10, 0) if door in PIPELINE else (2, 0.5)
+    half, first = (10, 0) if door in PIPELINE else (3, 0.5)
     # As many while it is imported as while it works, however long each is.
     shares = [(first + part) / half for part in range(half)]
     moments = [importing * share for share in shares]
@@ -177,11 +173,16 @@ def test_ctrl_c_at_any_moment_is_one_line(
         """At its moment; if the door is done by then again earlier, if it is not reached, later."""
         ends: list[Ended] = []
         moment = moments[number]
-        while not ends or (ends[-1].missed(first=not number) and len(ends) < TRIES):
-            moment *= 1 if not ends else 0.8 if ends[-1].returncode == 0 else 1.5
+        while not ends or ends[-1].returncode == 0 or is_early(ends, number):
+            if ends:
+                moment *= 0.8 if ends[-1].returncode == 0 else 1.5
             folder = copy(finished, tmp_path / f"{number}-{len(ends)}", door)
             ends.append(interrupt(door, folder, mnist_dir, moment))
         return ends
+
+    def is_early(ends: list[Ended], number: int) -> bool:
+        """Whether Python had not come to the door, as it may not have at the first moment."""
+        return number > 0 and ends[-1].returncode != 130 and len(ends) < TRIES
 
     with ThreadPoolExecutor(AT_A_TIME) as threads:
         ends = [end for of in threads.map(interrupted, range(len(moments))) for end in of]

@@ -445,19 +445,19 @@ def on_terminal(workspace: Path, stage: str) -> str:
 
 
 def test_a_huge_sweep_says_before_it_begins_what_time_and_disk_it_takes(workspace: Path) -> None:
-    write_params(workspace, sweep={"num_points": 5000}, train={"epochs": 1000})
+    write_params(workspace, sweep={"num_points": 20_000}, train={"epochs": 1000})
     process = start_stage(workspace, "train")
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(3)]
     while lines[-1].startswith("looking into the trial cache"):
         lines[-1:] = [process.stdout.readline()]
-    while not lines[0].startswith("5000 trials"):
+    while not lines[0].startswith("20000 trials"):
         lines = [*lines[1:], process.stdout.readline()]
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=HANGS_AFTER)
-    assert re.fullmatch(r"roughly [\d.]+ (h|days) of training\n", lines[1])
+    assert re.fullmatch(r"roughly \d+ (h|days) of training\n", lines[1])
     assert lines[2].startswith(
-        "roughly 43 GB of disk: trial cache 17, data/models 13, DVC's cache 13; "
+        "roughly 170 GB of disk: trial cache 69, data/models 52, DVC's cache 52; "
     )
 
 

@@ -125,7 +125,7 @@ def test_git_and_dvc_are_clean_after_pulling(origin: Clone, pulled: Clone, tmp_p
 
 
 def test_git_is_clean_after_experiments_in_temporary_folders(pulled: Clone) -> None:
-    output = pulled.dvc("exp", "run", "--temp", "-S", "report.histogram_bins=40", "report")
+    output = pulled.dvc("exp", "run", "--temp", "-S", "report.histogram_bins=40")
     output += pulled.dvc("exp", "run", "--queue", "-S", "report.histogram_bins=50", "aggregate")
     output += pulled.dvc("exp", "run", "--run-all")
     assert output.count("Ran experiment(s)") == 2
