@@ -126,7 +126,7 @@ def map_caption(grid: Grid) -> list[str]:
         sentences.append(
             "χ₁ is the factor by which a small difference of two inputs, squared, grows in a "
             "layer: at χ₁ = 1 neither order nor chaos. ξ is the number of layers in which what "
-            "sets inputs apart (ReLU: the signal) changes by a factor of e."
+            "sets inputs apart (where signals settle at no size, those) changes by a factor of e."
         )
     return [*sentences, *predictions(grid)]
 

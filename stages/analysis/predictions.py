@@ -23,7 +23,10 @@ def _of_depth(grid: Grid) -> list[str]:
     ]
     if not pairs:
         return []
-    counts = "; ".join(f"{panel.title}: {trained(panel, theory)}" for panel, theory in pairs)
+    counts = "; ".join(
+        f"{panel.title}: {' and '.join(map(str, trained(panel, theory)))}"
+        for panel, theory in pairs
+    )
     told = [
         f"Of networks shallower than {SCALES} ξ, and of deeper ones, so many reach "
         f"{100 * TRAINED:g} %: {counts}."

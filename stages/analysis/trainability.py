@@ -25,15 +25,26 @@ def theories(grid: Grid) -> list[DepthTheory | None]:
     return [depth_theory(panel.rows[0].setting) for panel in grid.panels]
 
 
-def trained(panel: Panel, theory: DepthTheory) -> str:
-    """`118 of 132 and 0 of 37`: networks shallower than SCALES ξ that trained, and deeper ones."""
-    counts = {True: [0, 0], False: [0, 0]}  # shallower than 6 ξ: trained, all
+@dataclass(frozen=True)
+class Trained:
+    """How many networks trained, of how many."""
+
+    reached: int
+    networks: int
+
+    def __str__(self) -> str:
+        return f"{self.reached} of {self.networks}"
+
+
+def trained(panel: Panel, theory: DepthTheory) -> tuple[Trained, Trained]:
+    """Of networks shallower than SCALES ξ, and of deeper ones."""
+    reached: dict[bool, list[bool]] = {True: [], False: []}
     for depth, row in zip(panel.numbers, panel.rows, strict=True):
         for point in row.points:
-            of_side = counts[depth < SCALES * theory.scale(point.sigma**2)]
-            of_side[0] += sum(accuracy >= TRAINED for accuracy in point.accuracies)
-            of_side[1] += point.n
-    return " and ".join(f"{reached} of {networks}" for reached, networks in counts.values())
+            shallower = depth < SCALES * theory.scale(point.sigma**2)
+            reached[shallower] += [accuracy >= TRAINED for accuracy in point.accuracies]
+    shallow, deep = (Trained(sum(of), len(of)) for of in (reached[True], reached[False]))
+    return shallow, deep
 
 
 @dataclass(frozen=True)

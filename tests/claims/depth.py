@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.analysis.depth import SCALES
+from stages.analysis.depth import SCALES, DepthTheory
 from stages.analysis.deviation import Deviation
-from stages.analysis.grid import any_grid
-from stages.analysis.meanfield import critical_sigma_w2, depth_scale
-from stages.analysis.trainability import TRAINED, Scales, scales, theories
+from stages.analysis.grid import Panel, any_grid
+from stages.analysis.meanfield import critical_sigma_w2
+from stages.analysis.trainability import TRAINED, Scales, scales, theories, trained
 from tests.claims.metrics import Sweep, percent, sweeps
 
 Array = NDArray[np.float64]
@@ -45,9 +45,7 @@ def claims() -> Iterator[str]:
 
 def signals() -> Iterator[str]:
     """How far depth scales are from theory."""
-    grid = any_grid([sweep.results for sweep in sweeps("studies/depth").values()])
-    pairs = zip(grid.panels, theories(grid), strict=True)
-    tanh, relu = (scales(panel, theory) for panel, theory in pairs if theory)
+    tanh, relu = (scales(panel, theory) for panel, theory in panels())
     assert tanh
     assert relu
     of_cosines, of_signals = (off(of, of.measured, of.foretold) for of in (tanh, relu))
@@ -78,12 +76,14 @@ def off(of: Scales, measured: Array, foretold: Array) -> Deviation:
 def counts() -> Iterator[str]:
     """What trains, on both sides of the line."""
     bar = f"{100 * TRAINED:g} %"
-    (shallow, of_shallow), (deep, of_deep) = trained("tanh")
+    tanh, relu = (trained(*panel) for panel in panels())
+    shallow, deep = tanh
     yield f"within {SCALES} ξ"
-    yield f"{shallow} of the {of_shallow} tanh networks that are shallower reach {bar}"
-    yield f"and {deep} of the {of_deep} deeper ones does"
-    (shallow, of_shallow), (deep, of_deep) = trained("relu")
-    yield f"For ReLU it is {shallow} of {of_shallow}, and {deep} of {of_deep}"
+    yield (
+        f"{shallow.reached} of the {shallow.networks} tanh networks that are shallower reach {bar}"
+    )
+    yield f"and {deep.reached} of the {deep.networks} deeper ones does"
+    yield f"For ReLU it is {relu[0]}, and {relu[1]}"
 
 
 def critical_lines(critical: tuple[float, float]) -> Iterator[str]:
@@ -119,25 +119,27 @@ def named(relu: list[Sweep], critical: float) -> Iterator[str]:
     yield f"with {depth(deep)} layers {100 * luck:.1f} points away from it"
 
 
-def of_activation(name: str) -> list[Sweep]:
+def panels(steps: int = 300) -> tuple[tuple[Panel, DepthTheory], tuple[Panel, DepthTheory]]:
+    """Those of tanh and of ReLU, of networks trained for so many steps, and their theories."""
+    grid = any_grid([sweep.results for sweep in sweeps("studies/depth").values()])
+    found = {
+        (setting.activation, setting.params["train"]["steps"]): (panel, theory)
+        for panel, theory in zip(grid.panels, theories(grid), strict=True)
+        if theory and (setting := panel.rows[0].setting)
+    }
+    return found["tanh", steps], found["relu", steps]
+
+
+def of_activation(name: str, steps: int = 300) -> list[Sweep]:
     """By rising depth."""
-    found = [of for of in sweeps("studies/depth").values() if of.setting.activation == name]
+    found = [
+        sweep
+        for sweep in sweeps("studies/depth").values()
+        if sweep.setting.activation == name and sweep.setting.params["train"]["steps"] == steps
+    ]
     return sorted(found, key=depth)
 
 
 def depth(sweep: Sweep) -> int:
     """Hidden layers."""
     return len(sweep.setting.sizes) - 2
-
-
-def trained(activation: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Of networks shallower than 6 ξ, and of deeper ones: those trained, and all."""
-    counts = {True: [0, 0], False: [0, 0]}
-    for sweep in of_activation(activation):
-        biases = sweep.setting.deviation_of_biases or 0.0
-        for point in sweep.points:
-            scale = depth_scale(activation, point.sigma**2, biases**2)
-            of_side = counts[depth(sweep) < SCALES * scale]
-            of_side[0] += sum(accuracy >= TRAINED for accuracy in point.accuracies)
-            of_side[1] += point.n
-    return (counts[True][0], counts[True][1]), (counts[False][0], counts[False][1])

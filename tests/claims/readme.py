@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from math import log10
 
-from tests.claims.depth import trained
+from stages.analysis.trainability import trained
+from tests.claims.depth import panels
 from tests.claims.metrics import Sweep, content, main, percent, short, sizes, sweeps, word
 
 GIVEN = {
@@ -83,5 +84,6 @@ def others() -> Iterator[str]:
     gradients = off["gradient_norm"]
     yield f"gradients to {min(gradients):.2f} to {max(gradients):.2f} decades on average"
     yield f"and outputs of layers to {max(off['activation_rms']):.2f}"
-    (shallow, of_shallow), (deep, of_deep) = trained("tanh")
-    yield f"{shallow} of {of_shallow} learn, of the deeper ones {deep} of {of_deep}"
+    tanh, _ = panels()
+    shallow, deep = trained(*tanh)
+    yield f"{shallow} learn, of the deeper ones {deep}"
