@@ -22,9 +22,6 @@ from stages.core.activations import ACTIVATIONS
 MOST = 9
 """Sweeps that a picture and sentences can hold; more are a map's."""
 
-OUR_GAINS = frozenset({"gelu", "silu"})
-"""Activations whose gain `torch.nn.init.calculate_gain` does not know."""
-
 NEAR, JUMP = 1e-4, 0.05
 """χ₁ jumps where it changes by so much from this share below the critical σ_w² to as much above."""
 
@@ -167,7 +164,8 @@ def _name(what: str, sweep: Foretold) -> str:
     """What is foretold, and what is special about it here."""
     activation = sweep.of.setting.activation
     if what == GAIN:
-        return "its gain, 1/√E[φ(z)²]" if activation in OUR_GAINS else "PyTorch's gain"
+        known = ACTIVATIONS[activation].torch_knows
+        return "PyTorch's gain" if known else "its gain, 1/√E[φ(z)²]"
     critical, biases = sweep.scales[CRITICAL] ** 2, sweep.of.setting.deviation_of_biases or 0.0
     below, above = (chi_1(activation, (1 + d) * critical, biases**2) for d in (-NEAR, NEAR))
     jump = f", where χ₁ jumps from {below:.2f} to {above:.2f}" * (above - below > JUMP)

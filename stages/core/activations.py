@@ -47,6 +47,7 @@ class Activation:
     forward: Operator | None
     backward: Operator | None
     reads: Literal["output", "input"] = "output"
+    torch_knows: bool = True  # its gain
 
 
 # SciPy takes a fifth of a second to load, and a process that trains calls none of these.
@@ -118,6 +119,7 @@ ACTIVATIONS: Final[dict[str, Activation]] = {
             Operator("gelu"),
             Operator("gelu_backward"),
             reads="input",
+            torch_knows=False,
         ),
         Activation(  # Elfwing et al. 2018 (arXiv 1702.03118): z times the logistic function
             "silu",
@@ -128,6 +130,7 @@ ACTIVATIONS: Final[dict[str, Activation]] = {
             Operator("silu"),
             Operator("silu_backward"),
             reads="input",
+            torch_knows=False,
         ),
         Activation("linear", "linear", lambda z: z, np.ones_like, 1.0, None, None),
     )

@@ -6,6 +6,7 @@ from math import nan
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from stages.core.sampling import SHARPNESS_EPOCHS, SHARPNESS_LAYERS
@@ -49,21 +50,26 @@ def sharpness(loss: Tensor, parameters: Sequence[Tensor]) -> float:
         products = torch.autograd.grad(
             gradients, parameters, directions, retain_graph=True, materialize_grads=True
         )
-        return torch.cat([p.flatten() for p in products]).cpu().numpy()
+        result = torch.cat([p.flatten() for p in products])
+        if not result.isfinite().all():
+            raise OverflowError
+        return result.cpu().numpy()
 
     hessian = LinearOperator((size, size), matvec=product, dtype=np.float32)
     start = np.random.default_rng(0).standard_normal(size, np.float32)
     try:
-        [largest] = eigsh(
-            hessian,
-            k=1,
-            which="LA",
-            v0=start,
-            ncv=min(_KRYLOV, size),
-            maxiter=_RESTARTS,
-            tol=_TOLERANCE,
-            return_eigenvectors=False,
-        )
-    except (ArpackError, RuntimeError):
+        # with several threads it adds in an order that depends on the number of cores
+        with threadpool_limits(1, user_api="blas"):
+            [largest] = eigsh(
+                hessian,
+                k=1,
+                which="LA",
+                v0=start,
+                ncv=min(_KRYLOV, size),
+                maxiter=_RESTARTS,
+                tol=_TOLERANCE,
+                return_eigenvectors=False,
+            )
+    except (ArpackError, OverflowError, RuntimeError):
         return nan
     return float(largest)

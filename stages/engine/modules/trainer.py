@@ -249,10 +249,11 @@ class _Training:
             logits, signals = listen(self._model, images.first(PROBE_IMAGES))
             loss = cross_entropy(logits, images.train_labels[:PROBE_IMAGES])
             weights = [self._parameters[name] for name in names]
+            sharp = tells_sharpness(self._optimizer, len(names), epoch)
             gradients = torch.autograd.grad(
-                loss, weights, retain_graph=True, materialize_grads=True
+                loss, weights, retain_graph=sharp, materialize_grads=True
             )
-            curvature = self._sharpness(loss, epoch)
+            curvature = sharpness(loss, [*self._parameters.values()]) if sharp else nan
         layers = [
             layer_record(
                 signals.passed_on.get(name, Signal()),
@@ -267,12 +268,6 @@ class _Training:
         ]
         precise = cross_entropy(logits.detach().double(), images.train_labels[:PROBE_IMAGES])
         return ProbeRecord(epoch, precise.item(), curvature, layers)
-
-    def _sharpness(self, loss: Tensor, epoch: int) -> float:
-        """That of the loss; NaN where it is not to be known."""
-        if not tells_sharpness(self._optimizer, len(self._network.layers), epoch):
-            return nan
-        return sharpness(loss, [*self._parameters.values()])
 
     def _damped(self, gradients: Sequence[Tensor]) -> list[float]:
         """The share of weights of each layer whose steps Adam's epsilon damps."""
