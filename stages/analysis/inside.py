@@ -82,6 +82,14 @@ def _inside(record: Record, setting: Setting) -> Inside:
     )
 
 
+def dead_units(record: Record) -> float:
+    """At the end, the share of units of a hidden layer that are 0 for all probe images: the most.
+
+    Of one network: where some of a start die and others live, a mean says little.
+    """
+    return _largest([layer.dead_units for layer in record.probes[-1].layers[:-1]])
+
+
 def _rates(hidden: Sequence[LayerRecord], setting: Setting) -> Rates:
     """NaN unless all hidden layers are of one width, and there are several."""
     if len(set(setting.sizes[1:-1])) != 1:

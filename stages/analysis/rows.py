@@ -13,7 +13,7 @@ from stages.analysis.accuracy import Point, accuracy_points, summarize
 from stages.analysis.baselines import Baseline, baselines
 from stages.analysis.first_layer import AFTER, BEFORE, read_first_layer, smoothness, unit_shape
 from stages.analysis.histograms import parameter_histogram
-from stages.analysis.inside import DIGITS, inside
+from stages.analysis.inside import DIGITS, dead_units, inside
 from stages.analysis.mechanism import Matrix, layer_changes, scaled_distribution, weight_std
 from stages.analysis.setting import Setting
 from stages.core.records import INITIAL, WEIGHTS, Record, read_parameters, read_weight_matrices
@@ -177,7 +177,8 @@ def evidence_rows(finished: Finished) -> Rows:
     for (initializer, sigma), replicates in starts.items():
         measured = asdict(inside(replicates, finished.setting))
         rounded = {name: float(f"{value:.{DIGITS}g}") for name, value in measured.items()}
-        yield {"initializer": initializer, "sigma": sigma, **rounded}
+        dead = " ".join(f"{dead_units(record):.{DIGITS}g}" for record in replicates)
+        yield {"initializer": initializer, "sigma": sigma, **rounded, "dead_units": dead}
 
 
 def histogram_rows(finished: Finished) -> Rows:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.analysis.inside import COLUMNS, inside
+from stages.analysis.inside import COLUMNS, dead_units, inside
 from stages.analysis.metrics import read_metrics
 from stages.core.records import LayerRecord, Record
 from tests.conftest import write_params
@@ -62,6 +62,12 @@ def test_hidden_layers_are_as_symmetric_as_the_least_symmetric() -> None:
     assert math.isnan(zeros.row_spread_start)
 
 
+def test_dead_units_are_those_of_the_deadest_hidden_layer_at_the_end() -> None:
+    shares = ({"dead_units": 0.25}, {"dead_units": 0.75}, {"dead_units": 1.0})
+    assert dead_units(with_layers(record(0.1, [0.9]), -1, *shares)) == 0.75
+    assert dead_units(with_layers(record(0.1, [0.9]), 0, *shares)) == 0.1
+
+
 def test_each_start_is_a_row_and_few_bytes(tmp_path: Path) -> None:
     variants = {"adam": {}, "sgd": {"train": {"optimizer": "sgd"}}}
     asked = {"initializers": ["orthogonal"], "replicates": 2, "keep_weights": False}
@@ -70,7 +76,8 @@ def test_each_start_is_a_row_and_few_bytes(tmp_path: Path) -> None:
     path = tmp_path / "metrics" / "evidence.csv"
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [*rows[0]] == ["variant", "initializer", "sigma", *COLUMNS]
+    assert [*rows[0]] == ["variant", "initializer", "sigma", *COLUMNS, "dead_units"]
+    assert {row["dead_units"] for row in rows} == {"0.1 0.1"}
     starts = [(row["variant"], row["initializer"], row["sigma"]) for row in rows]
     of_each = [
         ("normal", "0.001"),
