@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.analysis.seeds import Seeds, read_seeds
 from stages.core.trial import Trial
+from tests.claims.metrics import sweeps
 from tests.conftest import REPOSITORY, stage_environment, write_params
 from tests.models import aggregated
 
@@ -59,3 +61,9 @@ def test_the_report_of_lone_networks_quotes_what_the_study_of_seeds_measured(
     aggregated(tmp_path, course)
     assert run(tmp_path, "report").stderr == ""
     assert "move it was measured in another setting only" in report.read_text("utf-8")
+
+
+def test_the_committed_file_tells_what_the_committed_study_measured() -> None:
+    [study] = sweeps("studies/seeds").values()
+    assert study.points[0].n == 20
+    assert read_seeds() == Seeds.measured(study.setting, study.points, study.results.named)

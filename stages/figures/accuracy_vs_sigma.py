@@ -26,6 +26,9 @@ from stages.figures.style import (
 _LABEL_HEIGHT, _TOP = 106, 112
 """In percent: the label of the best stands above all curves, within the axes."""
 
+_FAR = 0.1
+"""A level that is so much lower than the best would leave nothing to see of the others."""
+
 _ROOM = 11
 """Labelled ticks that fit below the figure."""
 
@@ -92,9 +95,11 @@ def _draw_window(axes: Axes, points: Sequence[Point]) -> None:
 def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
     """Draw what lies near the best sigma or a named initialiser again, on a scale of its own."""
     best = max(point.test_accuracy for point in points)
+    highest = max(best, *(baseline.test_accuracy for baseline in named))
+    near = [baseline for baseline in named if baseline.test_accuracy >= highest - _FAR]
     ends = [
         baseline.test_accuracy + side * (baseline.standard_error or 0)
-        for baseline in named
+        for baseline in near
         for side in (-1, 1)
     ]
     bottom, top = min(best - WINDOW_DISTANCE, *ends), max(best, *ends)
@@ -102,44 +107,53 @@ def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> 
     axes.set_ylim(100 * (bottom - margin), 100 * (top + margin))
     axes.set_ylabel("test accuracy at the end (%)")
     draw_test(axes, points)
-    _draw_named(axes, named)
-    bar = "; its bar is its standard error" * any(baseline.standard_error for baseline in named)
-    heading(
-        axes,
-        "Named initialisers beside it, magnified",
-        [f"A level has a tick at the σ of each layer's weights{bar}."],
-    )
+    _draw_named(axes, named, near)
+    ticks = " has a tick at the σ of each layer's weights" * any(map(_shown, near))
+    bar = " has its standard error at the end" * any(baseline.standard_error for baseline in near)
+    told = " and".join(filter(None, (ticks, bar)))
+    heading(axes, "Named initialisers beside it, magnified", [f"A level{told}."] if told else [])
 
 
-def _draw_named(axes: Axes, named: Sequence[Baseline]) -> None:
-    """Draw levels, and their names one below the other beside the panel."""
+def _draw_named(axes: Axes, named: Sequence[Baseline], near: Sequence[Baseline]) -> None:
+    """Draw levels that are `near`, and the names of all one below the other beside the panel."""
     by_accuracy = sorted(named, key=lambda baseline: baseline.test_accuracy)
     heights = np.linspace(0, 1, len(named) + 2)[1:-1]
     for baseline, height in zip(by_accuracy, heights, strict=True):
-        colour, line = LOOK_OF_SCHEME[baseline.initializer]
-        sigmas, level = _shown(baseline) or axes.get_xlim(), 100 * baseline.test_accuracy
-        axes.plot(
-            sigmas,
-            [level] * len(sigmas),
-            marker="|",
-            linestyle=line,
-            color=colour,
-            markersize=10,
-            linewidth=2,
-            zorder=4,
-        )
-        if baseline.standard_error:
-            error = 100 * baseline.standard_error
-            axes.errorbar(sigmas[-1], level, error, color=colour, capsize=3)
+        colour, _ = LOOK_OF_SCHEME[baseline.initializer]
+        label = f"{baseline.initializer}, {100 * baseline.test_accuracy:.2f} %"
+        place = (1.02, height)
+        if baseline not in near:
+            axes.text(*place, f"{label} ↓", transform=axes.transAxes, color=colour, va="center")
+            continue
         axes.annotate(
-            f"{baseline.initializer}, {level:.2f} %",
-            (sigmas[-1], level),
-            (1.02, height),
+            label,
+            _draw_level(axes, baseline),
+            place,
             textcoords="axes fraction",
             color=colour,
             va="center",
             arrowprops={"arrowstyle": "-", "color": colour, "relpos": (0, 0.5), "linewidth": 0.7},
         )
+
+
+def _draw_level(axes: Axes, baseline: Baseline) -> tuple[float, float]:
+    """Draw the accuracy of a named initialiser; returns where its line ends."""
+    colour, line = LOOK_OF_SCHEME[baseline.initializer]
+    sigmas, level = _shown(baseline) or axes.get_xlim(), 100 * baseline.test_accuracy
+    axes.plot(
+        sigmas,
+        [level] * len(sigmas),
+        marker="|",
+        linestyle=line,
+        color=colour,
+        markersize=10,
+        linewidth=2,
+        zorder=4,
+    )
+    if baseline.standard_error:
+        error = 100 * baseline.standard_error
+        axes.errorbar(sigmas[-1], level, error, color=colour, capsize=3)
+    return sigmas[-1], level
 
 
 def _shown(baseline: Baseline) -> list[float]:

@@ -16,6 +16,9 @@ def draw_curves(axes: Axes, points: Sequence[Point]) -> None:
     train = [100 * point.train_accuracy for point in points]
     first = [100 * point.first_epoch_test_accuracy for point in points]
     draw_test(axes, points)
+    if any(point.n > 1 for point in points):
+        single = [(point.sigma, 100 * share) for point in points for share in point.accuracies]
+        axes.plot(*zip(*single, strict=True), ".", color=BLUE, alpha=0.4, label="each network")
     if any(p.first_epoch_test_accuracy != p.test_accuracy for p in points):  # the end is later
         axes.plot(sigma, first, "s--", color=SKY, markersize=4, label="test, after the first epoch")
     axes.plot(

@@ -97,6 +97,15 @@ class Sweep:
         """A number of evidence.csv."""
         return self.measured("evidence.csv", start, column)
 
+    def dead_units(self, point: Point) -> list[float]:
+        """The share of a hidden layer that died, of each of its networks, from evidence.csv."""
+        [row] = [
+            row
+            for row in _rows(self.folder / "evidence.csv")
+            if row["variant"] == self.setting.variant and _is_of(row, point)
+        ]
+        return [*map(float, row["dead_units"].split())]
+
     def measured(self, table: str, start: Point | Baseline, column: str, **where: int) -> float:
         """A number of a table, the mean over the rows of `start` in which columns are `where`."""
         found = [
