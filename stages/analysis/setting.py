@@ -192,12 +192,12 @@ def settings_from_json(content: Mapping[str, Mapping[str, Any]]) -> list[Setting
 def differences(settings: Sequence[Setting]) -> dict[str, tuple[Any, ...]]:
     """The parameters in which settings differ, by section.name: their values, in order.
 
-    Whether weights are kept sets no networks apart.
+    Whether weights are kept, and which named initialisers stand beside, sets no networks apart.
     """
     values = {
         f"{section}.{name}": tuple(setting.params[section][name] for setting in settings)
         for section, named in settings[0].params.items()
         for name in named
-        if name != "keep_weights"
+        if name not in ("keep_weights", "initializers")
     }
     return {name: of for name, of in values.items() if any(value != of[0] for value in of)}

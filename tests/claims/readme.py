@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from math import log10
 
 from stages.analysis.trainability import trained
+from tests.claims import seeds
 from tests.claims.depth import panels
-from tests.claims.metrics import Sweep, content, main, percent, short, sizes, sweeps, word
+from tests.claims.metrics import content, main, percent, short, sizes, sweeps
 
 GIVEN = {
     "Python 3.11 or newer": "pyproject.toml refuses older ones",
@@ -34,34 +35,27 @@ def start() -> Iterator[str]:
     yield f"{notebook['to_ours']:.0f} times as fast"
 
 
-def replicated() -> Sweep:
-    """The main sweep with several networks for each sigma."""
-    return sweeps("studies/optimisers")["Adam"]
-
-
 def adam() -> Iterator[str]:
-    sweep = replicated()
+    [sweep] = sweeps("studies/seeds").values()
     smallest, largest, best, window = sweep.points[0], sweep.points[-1], sweep.best, sweep.window
-    yield f"{word(best.n).capitalize()} networks for each σ"
     yield f"σ = {smallest.label} ends at {sweep.reached(smallest)}"
     gradients = [sweep.inside(point, "first_gradient") for point in (smallest, best)]
     below = log10(gradients[1] / gradients[0])
     yield f"that of the first layer starts {below:.0f} decades below that at the best σ"
     moved = sweep.inside(smallest, "first_displacement")
     yield f"by {short(moved)} (root mean square), {moved / smallest.sigma:.0f} times their σ"
-    edge = sweep.at(0.083)
-    beyond = [point.test_accuracy for point in sweep.points if point.sigma >= edge.sigma]
-    assert beyond == sorted(beyond, reverse=True)
-    yield f"within {sweep.setting.length}"
-    yield f"Beyond σ = {short(edge, 1)} accuracy falls, to {sweep.reached(largest)}"
-    yield f"at σ = {largest.label}"
-    far = sweep.inside(largest, "first_displacement")
-    yield f"by {short(far)}, but that is {100 * far / largest.sigma:.0f} % of what was drawn"
     yield f"From {window[0].label} to {short(window[-1])} all are within a point of the best"
     yield f"of the best, {sweep.reached(best)} at σ = {short(best)}"
-    assert not any(sweep.beside_best(of).beyond_noise for of in sweep.results.named)
-    yield f"end at {percent(*sweep.results.named, digits=2)} with Adam"
-    yield f"as far as {word(best.n)} networks tell"
+    yield f"Accuracy falls, to {sweep.reached(largest)} at σ = {largest.label}"
+    worst, fallen, living = seeds.fates(sweep)
+    yield f"of {worst.n} draws {len(fallen)} lose most of a hidden layer"
+    assert min(dead for _, dead in fallen) > 1 / 2 > max(dead for _, dead in living)
+    yield f"at σ = {short(worst)} these end at {seeds.ends(a for a, _ in fallen)} %"
+    yield f"the others at {seeds.ends(a for a, _ in living)} %"
+    learning = seeds.learning(sweep)
+    yield f"end at {percent(*learning, digits=2)} with Adam"
+    most = max(sweep.beside_best(of).difference for of in learning)
+    yield f"or up to {100 * most:.2f} points below"
 
 
 def others() -> Iterator[str]:

@@ -1,6 +1,6 @@
 """studies/seeds/README.md."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isclose
 from statistics import median, stdev
 
@@ -17,6 +17,9 @@ GIVEN = {
 
 ROWS = (0.0001, 0.0011, 0.012, 0.051, 0.13, 0.22, 0.56, 1.5, 3.8, 10)
 """The sigmas of the table."""
+
+Fate = tuple[float, float]
+"""Of one network: its accuracy, and the share of a hidden layer that is dead at the end."""
 
 COLLAPSED = 0.2
 """So far below the median of its sigma."""
@@ -70,12 +73,7 @@ def plateau(sweep: Sweep) -> Iterator[str]:
 
 def luck(sweep: Sweep) -> Iterator[str]:
     """The networks that die where sigma is large."""
-    worst = max(sweep.points, key=lambda point: stdev(point.accuracies))
-    bar = median(worst.accuracies) - COLLAPSED
-    dead = sweep.dead_units(worst)
-    of_both = zip(worst.accuracies, dead, strict=True)
-    fallen = [(a, d) for a, d in of_both if a < bar]
-    living = [(a, d) for a, d in zip(worst.accuracies, dead, strict=True) if a >= bar]
+    worst, fallen, living = fates(sweep)
     yield f"At σ = {short(worst)}"
     yield f"{len(fallen)} of the {worst.n} networks end at {ends(a for a, _ in fallen)} %"
     yield f"the others at {ends(a for a, _ in living)} %"
@@ -88,13 +86,13 @@ def luck(sweep: Sweep) -> Iterator[str]:
     ]
     yield f"From σ = {short(collapsing[0])} to {short(collapsing[-1])}"
     yield f"{100 * COLLAPSED:.0f} points below the median of its σ"
-    fates = [
+    by_sigma = [
         {n for n, a in enumerate(point.accuracies) if a < median(point.accuracies) - COLLAPSED}
         for point in collapsing
     ]
-    yield f"the same {len(set.union(*fates))} draws"
-    assert not set.union(*fates) & set(range(5))
-    yield f"none is among the first {min(set.union(*fates))}"
+    yield f"the same {len(set.union(*by_sigma))} draws"
+    assert not set.union(*by_sigma) & set(range(5))
+    yield f"none is among the first {min(set.union(*by_sigma))}"
     largest = sweep.points[-1]
     five = sweeps("studies/optimisers")["Adam"]
     yield f"{five.reached(five.at(10))} at σ = {largest.label}"
@@ -103,7 +101,15 @@ def luck(sweep: Sweep) -> Iterator[str]:
     yield f"deviate {ratio:.0f} times as far as those of the best σ"
 
 
-def ends(shares: Iterator[float]) -> str:
+def fates(sweep: Sweep) -> tuple[Point, list[Fate], list[Fate]]:
+    """The sigma whose networks differ most; those far below its median, and the others."""
+    worst = max(sweep.points, key=lambda point: stdev(point.accuracies))
+    bar = median(worst.accuracies) - COLLAPSED
+    all_of_it = [*zip(worst.accuracies, sweep.dead_units(worst), strict=True)]
+    return worst, [f for f in all_of_it if f[0] < bar], [f for f in all_of_it if f[0] >= bar]
+
+
+def ends(shares: Iterable[float]) -> str:
     """`24 to 41`, in percent."""
     known = sorted(shares)
     return f"{100 * known[0]:.0f} to {100 * known[-1]:.0f}"
@@ -111,7 +117,7 @@ def ends(shares: Iterator[float]) -> str:
 
 def schemes(sweep: Sweep) -> Iterator[str]:
     """Named initialisers beside the best sigma."""
-    learned = [of for of in sweep.results.named if of.test_accuracy > 0.9]
+    learned = learning(sweep)
     behind = [of for of in learned if sweep.beside_best(of).beyond_noise]
     off = [100 * sweep.beside_best(of).difference for of in behind]
     yield f"{len(behind)} of the {len(learned)} schemes that learn are beyond noise below"
@@ -120,3 +126,8 @@ def schemes(sweep: Sweep) -> Iterator[str]:
     assert isclose(zeros.test_accuracy, sweep.setting.data.chance)
     yield f"`zeros` ends at {100 * zeros.test_accuracy:.2f} %"
     yield f"`constant` at {sweep.reached(constant)}"
+
+
+def learning(sweep: Sweep) -> list[Baseline]:
+    """The schemes whose units differ, so that they learn."""
+    return [of for of in sweep.results.named if of.initializer not in ("zeros", "constant")]

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from math import isclose
 
 from tests.claims.metrics import Sweep, percent, short, sweeps, word
+from tests.claims.seeds import learning
 
 GIVEN = {
     "biases start at 0.": "a definition",
     "took 17 minutes": "timed once, beside other work",
     "rank 1": "a definition",
 }
-EQUAL = ("zeros", "constant")
-"""Schemes that make the units of a layer equal."""
 
 
 def claims() -> Iterator[str]:
@@ -35,11 +34,6 @@ def cell(sweep: Sweep) -> str:
     """The best of a sweep."""
     name = "σ_w" if sweep.setting.fan_in_scale else "σ"
     return f"{sweep.reached(sweep.best)} at {name} = {short(sweep.best)}"
-
-
-def learning(sweep: Sweep) -> list:  # type: ignore[type-arg]
-    """Named schemes whose units differ."""
-    return [of for of in sweep.results.named if of.initializer not in EQUAL]
 
 
 def by_descent(sgd: Sweep, zero: Sweep, scaled: Sweep) -> Iterator[str]:

@@ -1,0 +1,31 @@
+"""docs/findings.md, which says in their words what the studies' READMEs say, and a little more."""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from itertools import chain
+
+from tests.claims.metrics import main, sizes
+from tests.claims.prose import occurrences, prose
+from tests.conftest import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "findings.md"
+GIVEN: dict[str, str] = {}
+
+
+def claims() -> Iterator[str]:
+    """Its numbers, in their sentences."""
+    text = prose(PAGE.read_text(encoding="utf-8"))
+    yield from (claim for claim in elsewhere() if any(occurrences(prose(claim), text)))
+    setting = main().setting
+    yield f"{sizes(setting)}, ReLU, Adam at a rate of {setting.params['train']['lr']:g}"
+    yield f"of {setting.params['train']['lr']:g}, {setting.length}"
+
+
+@cache
+def elsewhere() -> list[str]:
+    """What README.md and the studies' READMEs claim."""
+    studies = sorted(path.parts[-3] for path in REPOSITORY.glob("studies/*/metrics/summary.json"))
+    modules = [import_module(f"tests.claims.{name.replace('-', '_')}") for name in studies]
+    modules.append(import_module("tests.claims.readme"))
+    return [*chain.from_iterable(module.claims() for module in modules)]
