@@ -25,9 +25,10 @@ from tests.forked import run_door
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEAR = (
-    *("test_train", "test_interrupts", "pipeline", "test_cluster", "test_doors", "test_setup"),
-    *("test_download", "test_train_variants", "benchmarks", "test_slides", "test_plot"),
-    *("test_explore", "test_extremes", "test_variants", "test_report"),
+    *("test_interrupts", "test_experiments", "test_site", "test_teaching", "test_train"),
+    *("test_clones", "test_doors", "test_repro", "pipeline", "test_cluster", "test_setup"),
+    *("test_download", "test_train_variants", "test_live", "benchmarks", "test_slides"),
+    *("test_plot", "test_explore", "test_extremes", "test_variants", "test_report"),
 )
 """Folders and files of tests that take half a minute or more, the longest first."""
 HANGS_AFTER = 300
