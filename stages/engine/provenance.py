@@ -60,7 +60,9 @@ def survey(device_name: str) -> Machine:
     """What this process trains on, where runtime.device is `device_name`."""
     device = resolve_device(device_name)
     return Machine(
-        torch=torch.__version__,
+        torch=str(
+            torch.__version__
+        ),  # it is an object of torch, which would be imported to read it
         device=device.type,
         device_model=device_model(device),
         kernels=rehearse(device),
