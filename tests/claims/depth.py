@@ -14,6 +14,9 @@ from tests.claims.metrics import Sweep, percent, sweeps
 
 Array = NDArray[np.float64]
 
+STEPS = 2000
+"""Of the longer trainings."""
+
 GIVEN = {
     ", figure 5": "the number of a figure in the paper",
     "6 ξ": "the line of that paper",
@@ -99,6 +102,31 @@ def on_line(activation: str, layers: int, sigma_w2: float) -> str:
     """`84 % at 57`."""
     sweep = sweeps("studies/depth")[f"{activation}-{layers}"]
     return f"{percent(sweep.at(sigma_w2**0.5), digits=0)} at {layers}"
+
+
+def longer(critical: tuple[float, float]) -> Iterator[str]:
+    """What 2000 steps change, at the depths that were trained for both."""
+    yield f"of {of_activation('tanh', STEPS)[0].setting.length}"
+    for name, of_long in zip(("tanh", "ReLU"), panels(STEPS), strict=True):
+        within, beyond = trained(*of_long)
+        yield f"of {name}, {within} networks within {SCALES} ξ and {beyond} beyond"
+        short_ones = [
+            sweep for sweep in of_activation(name.lower()) if depth(sweep) in depths(name)
+        ]
+        brief = Panel("", depths(name), [sweep.results for sweep in short_ones])
+        before, after = trained(brief, of_long[1])
+        yield f"after 300 steps {before} and {after}"
+    for name, sigma_w2 in zip(("tanh", "ReLU"), critical, strict=True):
+        told = [
+            f"{percent(sweep.at(sigma_w2**0.5), digits=0)} at {depth(sweep)}"
+            for sweep in of_activation(name.lower(), STEPS)
+        ]
+        yield f"{name} at σ_w² = {sigma_w2:.4g} reaches {told[0]} layers, {told[1]} and {told[2]}"
+
+
+def depths(name: str) -> list[float]:
+    """Of the networks that were trained longer."""
+    return [float(depth(sweep)) for sweep in of_activation(name.lower(), STEPS)]
 
 
 def named(relu: list[Sweep], critical: float) -> Iterator[str]:

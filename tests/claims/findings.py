@@ -10,7 +10,7 @@ from tests.claims.prose import occurrences, prose
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "findings.md"
-GIVEN = {"2/λ₀": "a bound of theory"}
+GIVEN = {"2/λ₀": "a bound of theory", "6 ξ": "the line of a paper"}
 
 
 def claims() -> Iterator[str]:
