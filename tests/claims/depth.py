@@ -110,12 +110,10 @@ def longer(critical: tuple[float, float]) -> Iterator[str]:
     for name, of_long in zip(("tanh", "ReLU"), panels(STEPS), strict=True):
         within, beyond = trained(*of_long)
         yield f"of {name}, {within} networks within {SCALES} ξ and {beyond} beyond"
-        short_ones = [
-            sweep for sweep in of_activation(name.lower()) if depth(sweep) in depths(name)
-        ]
-        brief = Panel("", depths(name), [sweep.results for sweep in short_ones])
-        before, after = trained(brief, of_long[1])
-        yield f"after 300 steps {before} and {after}"
+        alike = [of for of in of_activation(name.lower()) if depth(of) in depths(name)]
+        brief = Panel("", depths(name), [sweep.results for sweep in alike])
+        within, beyond = trained(brief, of_long[1])
+        yield f"after {alike[0].setting.length} {within} and {beyond}"
     for name, sigma_w2 in zip(("tanh", "ReLU"), critical, strict=True):
         told = [
             f"{percent(sweep.at(sigma_w2**0.5), digits=0)} at {depth(sweep)}"
