@@ -190,7 +190,10 @@ def _head(
 
 
 def _wrapped(sentences: Sequence[str], width: int) -> list[str]:
-    return textwrap.wrap(" ".join(sentences), width, break_on_hyphens=False)
+    """Lines of so many characters; a number keeps its percent sign."""
+    text = " ".join(sentences).replace(" %", "\N{NO-BREAK SPACE}%")
+    lines = textwrap.wrap(text, width, break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def even_choice(values: Sequence[T], most: int) -> Sequence[T]:
