@@ -3,43 +3,48 @@
 from collections.abc import Iterator
 from math import log10
 
+from stages.analysis.accuracy import Point
+from stages.analysis.baselines import Baseline
 from tests.claims import seeds
-from tests.claims.metrics import Sweep, percent, short, sweeps, word
+from tests.claims.metrics import Sweep, short, sweeps, word
 
 GIVEN = {"took 6 minutes": "timed once"}
 
 
 def claims() -> Iterator[str]:
     """Its numbers, in their sentences."""
-    [fresh] = sweeps("studies/fresh-seed").values()
-    yield f"{word(fresh.best.n)} networks for each"
-    smallest, largest, best = fresh.points[0], fresh.points[-1], fresh.best
-    yield f"{fresh.reached(smallest)} at σ = {smallest.label}"
-    yield f"{fresh.reached(best)} at σ = {short(best)}"
-    yield f"{fresh.reached(largest)} at σ = {largest.label}"
-    yield f"from {fresh.window[0].label} to {short(fresh.window[-1])}"
-    gradients = [fresh.inside(point, "first_gradient") for point in (smallest, best)]
-    yield f"{log10(gradients[1] / gradients[0]):.0f} decades below"
-    moved = fresh.inside(smallest, "first_displacement")
-    yield f"by {short(moved)}, {moved / smallest.sigma:.0f} times their σ"
-    yield f"{100 * fresh.inside(smallest, 'damped_start'):.0f} % at first and"
-    yield f"and {100 * fresh.inside(smallest, 'damped_epoch_1'):.0f} % after an epoch"
-    yield from named(fresh)
-    yield from fates(fresh)
-    below = fresh.beside_best(smallest)
-    yield f"{100 * below.difference:.2f} ± {100 * below.error:.2f} points below"
+    [fresh], [study] = (sweeps(f"studies/{name}").values() for name in ("fresh-seed", "seeds"))
+    yield f"{word(fresh.best.n)} networks for each σ"
+    for here, there in zip(rows(fresh), rows(study), strict=True):
+        yield f"| {here} | {there} |"
+    assert not any(fresh.beside_best(of).beyond_noise for of in fresh.results.named)
+    assert not fresh.beside_best(fresh.points[0]).beyond_noise
+    draws = seeds.fallen_draws(study)
+    assert not seeds.fallen_draws(fresh)
+    none = (1 - len(draws) / study.best.n) ** fresh.best.n
+    yield f"If {len(draws)} of {study.best.n} draws do, none of {word(fresh.best.n)} does in"
+    yield f"in {100 * none:.0f} % of cases"
 
 
-def named(fresh: Sweep) -> Iterator[str]:
-    """The three schemes of params.yaml."""
-    yield f"they end at {percent(*fresh.results.named, digits=2)}"
-    behind = [of for of in fresh.results.named if fresh.beside_best(of).beyond_noise]
-    yield f"{word(len(behind))} of the {word(len(fresh.results.named))} beyond noise"
+def rows(sweep: Sweep) -> Iterator[str]:
+    """What the findings say, of a sweep."""
+    smallest, largest, best = sweep.points[0], sweep.points[-1], sweep.best
+    yield sweep.reached(smallest)
+    yield f"{sweep.reached(best)} at σ = {short(best)}"
+    yield f"{sweep.window[0].label} to {short(sweep.window[-1])}"
+    yield points(sweep, smallest)
+    gradients = [sweep.inside(point, "first_gradient") for point in (smallest, best)]
+    yield f"{log10(gradients[1] / gradients[0]):.1f} decades"
+    moved = sweep.inside(smallest, "first_displacement")
+    yield f"{short(moved)}, {moved / smallest.sigma:.0f} times σ"
+    damped = [100 * sweep.inside(smallest, f"damped_{when}") for when in ("start", "epoch_1")]
+    yield f"{damped[0]:.0f} %, {damped[1]:.0f} %"
+    yield sweep.reached(largest)
+    for scheme in ("pytorch_default", "xavier_normal", "kaiming_normal"):
+        yield points(sweep, sweep.named(scheme))
 
 
-def fates(fresh: Sweep) -> Iterator[str]:
-    """Whether networks die where sigma is large."""
-    for point in fresh.points:
-        if min(point.accuracies) < sorted(point.accuracies)[point.n // 2] - seeds.COLLAPSED:
-            accuracies = ", ".join(f"{100 * a:.0f}" for a in sorted(point.accuracies))
-            yield f"σ = {short(point)}: {accuracies} %"
+def points(sweep: Sweep, start: Point | Baseline) -> str:
+    """How far a start is below the best sigma."""
+    found = sweep.beside_best(start)
+    return f"{100 * found.difference:.2f} ± {100 * found.error:.2f}"

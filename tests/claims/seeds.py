@@ -79,20 +79,11 @@ def luck(sweep: Sweep) -> Iterator[str]:
     yield f"the others at {ends(a for a, _ in living)} %"
     yield f"{ends(d for _, d in fallen)} % of the units of a hidden layer"
     yield f"in the others at most {100 * max(d for _, d in living):.0f} %"
-    collapsing = [
-        point
-        for point in sweep.points
-        if min(point.accuracies) < median(point.accuracies) - COLLAPSED
-    ]
+    collapsing = [point for point in sweep.points if below_median(point)]
     yield f"From σ = {short(collapsing[0])} to {short(collapsing[-1])}"
     yield f"{100 * COLLAPSED:.0f} points below the median of its σ"
-    by_sigma = [
-        {n for n, a in enumerate(point.accuracies) if a < median(point.accuracies) - COLLAPSED}
-        for point in collapsing
-    ]
-    yield f"the same {len(set.union(*by_sigma))} draws"
-    assert not set.union(*by_sigma) & set(range(5))
-    yield f"none is among the first {min(set.union(*by_sigma))}"
+    yield f"the same {len(fallen_draws(sweep))} draws"
+    yield f"none is among the first {min(fallen_draws(sweep))}"
     largest = sweep.points[-1]
     five = sweeps("studies/optimisers")["Adam"]
     yield f"{five.reached(five.at(10))} at σ = {largest.label}"
@@ -107,6 +98,17 @@ def fates(sweep: Sweep) -> tuple[Point, list[Fate], list[Fate]]:
     bar = median(worst.accuracies) - COLLAPSED
     all_of_it = [*zip(worst.accuracies, sweep.dead_units(worst), strict=True)]
     return worst, [f for f in all_of_it if f[0] < bar], [f for f in all_of_it if f[0] >= bar]
+
+
+def fallen_draws(sweep: Sweep) -> set[int]:
+    """The replicates that fell at any sigma."""
+    return set().union(*map(below_median, sweep.points))
+
+
+def below_median(point: Point) -> set[int]:
+    """The replicates that are far below the median of their sigma."""
+    bar = median(point.accuracies) - COLLAPSED
+    return {number for number, accuracy in enumerate(point.accuracies) if accuracy < bar}
 
 
 def ends(shares: Iterable[float]) -> str:
