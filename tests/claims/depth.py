@@ -22,6 +22,8 @@ GIVEN = {
     "6 ξ": "the line of that paper",
     "χ₁ = 1": "a definition",
     "nears 1": "a definition",
+    "asked of 43 layers": "by another study",
+    "took 17 minutes": "timed once, in two parts",
     "ξ = -1/log": "a definition",
     "ξ = 1/|log": "a definition",
     "saw with 30 layers": "of that paper",
@@ -43,6 +45,7 @@ def claims() -> Iterator[str]:
     yield from signals()
     yield from counts()
     yield from critical_lines(critical)
+    yield from longer(critical)
     yield from named(relu, critical[1])
 
 
@@ -106,7 +109,12 @@ def on_line(activation: str, layers: int, sigma_w2: float) -> str:
 
 def longer(critical: tuple[float, float]) -> Iterator[str]:
     """What 2000 steps change, at the depths that were trained for both."""
-    yield f"of {of_activation('tanh', STEPS)[0].setting.length}"
+    longest = [of_activation(name, STEPS) for name in ("tanh", "relu")]
+    yield f"three depths of each for {longest[0][0].setting.length}"
+    yield f"Of {longest[0][0].setting.length}"
+    yield f"beyond reach {100 * TRAINED:g} %"
+    assert all(sigma_w2 < of for (_, sigma_w2), of in crossings(critical))
+    yield f"(the longer ones with {len(longest[0][0].points)} and {len(longest[1][0].points)})"
     for name, of_long in zip(("tanh", "ReLU"), panels(STEPS), strict=True):
         within, beyond = trained(*of_long)
         yield f"of {name}, {within} networks within {SCALES} ξ and {beyond} beyond"
@@ -120,6 +128,18 @@ def longer(critical: tuple[float, float]) -> Iterator[str]:
             for sweep in of_activation(name.lower(), STEPS)
         ]
         yield f"{name} at σ_w² = {sigma_w2:.4g} reaches {told[0]} layers, {told[1]} and {told[2]}"
+
+
+def crossings(
+    critical: tuple[float, float],
+) -> Iterator[tuple[tuple[float, float], float]]:
+    """Depth and sigma_w² of what learns beyond 6 ξ in the longer training, and the critical one."""
+    for (panel, theory), border in zip(panels(STEPS), critical, strict=True):
+        for layers, row in zip(panel.numbers, panel.rows, strict=True):
+            for point in row.points:
+                beyond = layers >= SCALES * theory.scale(point.sigma**2)
+                if beyond and point.test_accuracy >= TRAINED:
+                    yield (layers, point.sigma**2), border
 
 
 def depths(name: str) -> list[float]:
