@@ -111,7 +111,8 @@ def last_fall(places: Array, heights: Array, level: float) -> float:
     return float(places[before] * (places[after] / places[before]) ** share)
 
 
-def _edges(panel: Panel) -> Edges:
+def _edges(panel: Panel) -> Edges | None:
+    """Nothing of gradient descent in deep networks, whose sharpness is not measured."""
     optimizer = str(panel.rows[0].setting.params["train"]["optimizer"])
     best = max(row.best.test_accuracy for row in panel.rows)
     rates = np.array(panel.numbers)
@@ -121,6 +122,8 @@ def _edges(panel: Panel) -> Edges:
         measured = [_right_edge(row, best) for row in panel.rows]
         return Edges(optimizer, rates, np.array(foretold), np.array(measured), _step(sigmas))
     columns = [_Column.of(sigma, panel) for sigma in sigmas.tolist()]
+    if all(math.isnan(column.sharpness) for column in columns):
+        return None
     foretold = [_bound(optimizer) / column.sharpness for column in columns]
     measured = [column.upper_edge(best) for column in columns]
     return Edges(optimizer, sigmas, np.array(foretold), np.array(measured), _step(rates))

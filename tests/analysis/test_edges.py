@@ -159,3 +159,11 @@ def test_nothing_is_foretold_of_networks_that_were_not_looked_into() -> None:
     grid = find_grid(bare)
     assert grid
     assert predictions(grid) == []
+
+
+def test_nothing_is_foretold_of_gradient_descent_whose_sharpness_is_unknown() -> None:
+    deep = rows(lambda sigma: falling(sigma, 0.1), lambda _: inside(), optimizer="sgd")
+    grid = find_grid(deep)
+    assert grid
+    assert edges(grid) == [None]
+    assert predictions(grid) == []

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from stages.analysis.depth import SCALES
+from stages.analysis.meanfield import depth_scale
 from tests.claims.metrics import Sweep, percent, sweeps, word
 
-GIVEN = {"took 6 minutes": "timed once"}
+GIVEN = {"took 4 minutes": "timed once"}
 WIDTHS, RATES = (64, 128, 256), ("0.001", "0.00316", "0.01", "0.0316", "0.1")
 
 
@@ -17,6 +19,37 @@ def claims() -> Iterator[str]:
     for rate in RATES:
         cells = " | ".join(cell(of(width, rate)) for width in WIDTHS)
         yield f"| {rate} | {cells} |"
+    yield "| rate | " + " | ".join(f"{width} units" for width in WIDTHS) + " |"
+    yield from critical()
+    yield from beyond()
+
+
+def critical() -> Iterator[str]:
+    """What rate and width change on the critical line."""
+    usual, lower, highest = RATES[2], RATES[1], RATES[4]
+    sigma_w2 = of(WIDTHS[0], usual).points[1].sigma ** 2
+    yield f"Both matter, at σ_w² = {sigma_w2:.2g}"
+    at_usual, at_lower, at_highest = (
+        [of(width, rate).points[1] for width in WIDTHS] for rate in (usual, lower, highest)
+    )
+    yield f"{usual}, width changes little, {percent(*at_usual, digits=0)}"
+    told = [f"{percent(p, digits=0)} with {w}" for p, w in zip(at_lower, WIDTHS, strict=True)]
+    yield f"at {lower} it is {told[0]} units, {told[1]} and {told[2]}"
+    assert all(point.test_accuracy < 0.15 for point in at_highest)
+    yield f"rate {highest} fails"
+
+
+def beyond() -> Iterator[str]:
+    """Off the critical line."""
+    sweeps_of_all = [of(width, rate) for width in WIDTHS for rate in RATES]
+    ends = [sweep.points[end] for sweep in sweeps_of_all for end in (0, -1)]
+    low, high = (f"{sweeps_of_all[0].points[end].sigma ** 2:.2g}" for end in (0, -1))
+    layers = len(sweeps_of_all[0].setting.sizes) - 2
+    yield f"at σ_w² = {low}, {sweeps_of_all[0].points[1].sigma ** 2:.2g} and {high}"
+    yield f"At σ_w² = {low} and {high}, {layers} layers are more than {SCALES} ξ"
+    for sigma_w2 in (float(low), float(high)):
+        assert layers > SCALES * depth_scale("relu", sigma_w2, 0.0)
+    yield f"at most {percent(max(ends, key=lambda point: point.test_accuracy), digits=0)}"
 
 
 def of(width: int, rate: str) -> Sweep:
