@@ -28,6 +28,7 @@ def critical() -> Iterator[str]:
     """What rate and width change on the critical line."""
     usual, lower, highest = RATES[2], RATES[1], RATES[4]
     sigma_w2 = of(WIDTHS[0], usual).points[1].sigma ** 2
+    yield f"trains badly at σ_w² = {sigma_w2:.2g}"
     yield f"Both matter, at σ_w² = {sigma_w2:.2g}"
     at_usual, at_lower, at_highest = (
         [of(width, rate).points[1] for width in WIDTHS] for rate in (usual, lower, highest)

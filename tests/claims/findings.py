@@ -10,7 +10,15 @@ from tests.claims.prose import occurrences, prose
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "findings.md"
-GIVEN = {"2/λ₀": "a bound of theory", "6 ξ": "the line of a paper", "falls as 1/σ²": "of theory"}
+GIVEN = {
+    "2/λ₀": "a bound of theory",
+    "6 ξ": "the line of a paper",
+    "falls as 1/σ²": "of theory",
+    "took 2 h 12 min on two cores": "each timed once, in its README",
+    "seeds 25 min, starts 17, depth 17, optimisers 14, activations 14, learning rates 11": "those",
+    "architectures 11, data sets 7, epsilon 6, the fresh seed 6, rate and width 4": "those",
+    "takes 1.4 GB of disk, 0.8 GB of that in the trial cache; git keeps 1.8 MB": "as du says",
+}
 
 
 def claims() -> Iterator[str]:
