@@ -19,19 +19,26 @@ print(rehearse(torch.device("cpu")))
 """
 
 
+def rehearsed(**environment: str) -> str:
+    """The digest of a process of its own."""
+    command = [sys.executable, "-c", REHEARSE]
+    environment = {**os.environ, **environment}
+    run = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True
+    )
+    return run.stdout.strip()
+
+
 @pytest.mark.skipif(
     torch.backends.cpu.get_cpu_capability() == "DEFAULT", reason="it has one set of kernels"
 )
 def test_other_kernels_of_convolutions_are_another_rehearsal() -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", REHEARSE],
-        cwd=REPOSITORY,
-        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "SSE41"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.strip() != rehearse(torch.device("cpu"))
+    assert rehearsed(ONEDNN_MAX_CPU_ISA="SSE41") != rehearse(torch.device("cpu"))
+
+
+def test_the_rehearsal_is_the_same_however_many_cores_there_are() -> None:
+    # BLAS takes a thread for each core, as it does for this variable
+    assert rehearsed(OPENBLAS_NUM_THREADS="1") == rehearsed(OPENBLAS_NUM_THREADS="2")
 
 
 def test_what_a_process_tells_of_its_machine_is_read_without_torch() -> None:
