@@ -24,6 +24,7 @@ def claims() -> Iterator[str]:
         cells = [cell(study[f"{network}-{optimizer}"]) for optimizer in ("adam", "sgd")]
         yield f"| {network} | {' | '.join(cells)} |"
     yield from rates(study["batch-norm-sgd"], study["layer-norm-sgd"])
+    yield f"in plain networks as σ to the power {slope(study['plain-sgd'], 'logit_rms'):.1f}"
     yield from ends(study["plain-sgd"], study["batch-norm-sgd"], study["batch-norm-adam"])
     yield from others(study["residual-adam"], study["lenet-sgd"])
 

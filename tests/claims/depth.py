@@ -113,7 +113,7 @@ def longer(critical: tuple[float, float]) -> Iterator[str]:
     yield f"three depths of each for {longest[0][0].setting.length}"
     yield f"Of {longest[0][0].setting.length}"
     yield f"beyond reach {100 * TRAINED:g} %"
-    assert all(sigma_w2 < of for (_, sigma_w2), of in crossings(critical))
+    assert all(sigma_w2 < border for sigma_w2, border in crossings(critical))
     yield f"(the longer ones with {len(longest[0][0].points)} and {len(longest[1][0].points)})"
     for name, of_long in zip(("tanh", "ReLU"), panels(STEPS), strict=True):
         within, beyond = trained(*of_long)
@@ -130,16 +130,14 @@ def longer(critical: tuple[float, float]) -> Iterator[str]:
         yield f"{name} at σ_w² = {sigma_w2:.4g} reaches {told[0]} layers, {told[1]} and {told[2]}"
 
 
-def crossings(
-    critical: tuple[float, float],
-) -> Iterator[tuple[tuple[float, float], float]]:
-    """Depth and sigma_w² of what learns beyond 6 ξ in the longer training, and the critical one."""
+def crossings(critical: tuple[float, float]) -> Iterator[tuple[float, float]]:
+    """The sigma_w² of what learns beyond 6 ξ in the longer training, and the critical one."""
     for (panel, theory), border in zip(panels(STEPS), critical, strict=True):
         for layers, row in zip(panel.numbers, panel.rows, strict=True):
             for point in row.points:
                 beyond = layers >= SCALES * theory.scale(point.sigma**2)
                 if beyond and point.test_accuracy >= TRAINED:
-                    yield (layers, point.sigma**2), border
+                    yield point.sigma**2, border
 
 
 def depths(name: str) -> list[float]:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from math import log10
 
-from stages.analysis.accuracy import Point
-from stages.analysis.baselines import Baseline
 from tests.claims import seeds
 from tests.claims.metrics import Sweep, short, sweeps, word
 
@@ -32,7 +30,7 @@ def rows(sweep: Sweep) -> Iterator[str]:
     yield sweep.reached(smallest)
     yield f"{sweep.reached(best)} at σ = {short(best)}"
     yield f"{sweep.window[0].label} to {short(sweep.window[-1])}"
-    yield points(sweep, smallest)
+    yield sweep.below_best(smallest)
     gradients = [sweep.inside(point, "first_gradient") for point in (smallest, best)]
     yield f"{log10(gradients[1] / gradients[0]):.1f} decades"
     moved = sweep.inside(smallest, "first_displacement")
@@ -41,10 +39,4 @@ def rows(sweep: Sweep) -> Iterator[str]:
     yield f"{damped[0]:.0f} %, {damped[1]:.0f} %"
     yield sweep.reached(largest)
     for scheme in ("pytorch_default", "xavier_normal", "kaiming_normal"):
-        yield points(sweep, sweep.named(scheme))
-
-
-def points(sweep: Sweep, start: Point | Baseline) -> str:
-    """How far a start is below the best sigma."""
-    found = sweep.beside_best(start)
-    return f"{100 * found.difference:.2f} ± {100 * found.error:.2f}"
+        yield sweep.below_best(sweep.named(scheme))

@@ -93,29 +93,36 @@ class Sweep:
         """How far it is from the best sigma, and whether by more than noise."""
         return self.results.compared[start.sigma if isinstance(start, Point) else start.initializer]
 
+    def below_best(self, start: Point | Baseline) -> str:
+        """How far below the best sigma: `0.37 ± 0.04`, in points."""
+        found = self.beside_best(start)
+        return f"{100 * found.difference:.2f} ± {100 * found.error:.2f}"
+
     def inside(self, start: Point | Baseline, column: str) -> float:
         """A number of evidence.csv."""
         return self.measured("evidence.csv", start, column)
 
     def dead_units(self, point: Point) -> list[float]:
         """The share of a hidden layer that died, of each of its networks, from evidence.csv."""
-        [row] = [
-            row
-            for row in _rows(self.folder / "evidence.csv")
-            if row["variant"] == self.setting.variant and _is_of(row, point)
-        ]
+        [row] = self._of("evidence.csv", point)
         return [*map(float, row["dead_units"].split())]
 
     def measured(self, table: str, start: Point | Baseline, column: str, **where: int) -> float:
         """A number of a table, the mean over the rows of `start` in which columns are `where`."""
         found = [
             float(row[column])
-            for row in _rows(self.folder / table)
-            if row["variant"] == self.setting.variant
-            and _is_of(row, start)
-            and all(int(row[name]) == value for name, value in where.items())
+            for row in self._of(table, start)
+            if all(int(row[name]) == value for name, value in where.items())
         ]
         return sum(found) / len(found)
+
+    def _of(self, table: str, start: Point | Baseline) -> list[dict[str, str]]:
+        """The rows of a start in a table."""
+        return [
+            row
+            for row in _rows(self.folder / table)
+            if row["variant"] == self.setting.variant and _is_of(row, start)
+        ]
 
 
 def _is_of(row: Mapping[str, str], start: Point | Baseline) -> bool:

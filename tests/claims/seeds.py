@@ -39,10 +39,8 @@ def claims() -> Iterator[str]:
 
 def row(sweep: Sweep, start: Point | Baseline, name: str) -> str:
     """A line of the table."""
-    found = sweep.beside_best(start)
-    off = f"{100 * found.difference:.2f} ± {100 * found.error:.2f}"
-    noise = "" if found.beyond_noise else ", within noise"
-    beside = "the best" if start is sweep.best else f"{off}{noise}"
+    noise = "" if sweep.beside_best(start).beyond_noise else ", within noise"
+    beside = "the best" if start is sweep.best else f"{sweep.below_best(start)}{noise}"
     reached = sweep.reached(start).removesuffix(" %")
     return f"| {name} | {reached} | {spread(start)} | {beside} |"
 
@@ -64,11 +62,8 @@ def plateau(sweep: Sweep) -> Iterator[str]:
     *some, last = map(short, level)
     yield f"σ = {', '.join(some)} and {last} are level, at {percent(*level, digits=2)}"
     yield f"the other {len(sweep.points) - len(level)} are below it"
-    smallest = sweep.beside_best(sweep.points[0])
-    yield (
-        f"σ = {sweep.points[0].label} by {100 * smallest.difference:.2f} ± "
-        f"{100 * smallest.error:.2f} points"
-    )
+    smallest = sweep.points[0]
+    yield f"σ = {smallest.label} by {sweep.below_best(smallest)} points"
 
 
 def luck(sweep: Sweep) -> Iterator[str]:
@@ -95,9 +90,9 @@ def luck(sweep: Sweep) -> Iterator[str]:
 def fates(sweep: Sweep) -> tuple[Point, list[Fate], list[Fate]]:
     """The sigma whose networks differ most; those far below its median, and the others."""
     worst = max(sweep.points, key=lambda point: stdev(point.accuracies))
-    bar = median(worst.accuracies) - COLLAPSED
-    all_of_it = [*zip(worst.accuracies, sweep.dead_units(worst), strict=True)]
-    return worst, [f for f in all_of_it if f[0] < bar], [f for f in all_of_it if f[0] >= bar]
+    networks = [*zip(worst.accuracies, sweep.dead_units(worst), strict=True)]
+    fallen, living = below_median(worst), {*range(worst.n)} - below_median(worst)
+    return worst, [networks[number] for number in fallen], [networks[n] for n in living]
 
 
 def fallen_draws(sweep: Sweep) -> set[int]:

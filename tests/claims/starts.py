@@ -19,8 +19,12 @@ def claims() -> Iterator[str]:
     sgd, zero, scaled = (study[f"sgd{kind}"] for kind in ("", "-biases-zero", "-fan-in"))
     yield f"{word(sgd.best.n)} networks a σ"
     yield f"the first stand {word(len(sgd.results.named))} named schemes"
-    for kind in ("one σ for all", "biases at zero", "and each layer scaled"):
-        suffix = {"one σ for all": "", "biases at zero": "-biases-zero"}.get(kind, "-fan-in")
+    kinds = {
+        "one σ for all": "",
+        "biases at zero": "-biases-zero",
+        "and each layer scaled": "-fan-in",
+    }
+    for kind, suffix in kinds.items():
         cells = [cell(study[f"{optimizer}{suffix}"]) for optimizer in ("adam", "sgd")]
         yield f"| {kind} | {' | '.join(cells)} |"
     cells = [percent(*learning(study[name]), digits=2) for name in ("adam", "sgd")]
