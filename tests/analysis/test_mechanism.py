@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
 from stages.analysis.mechanism import ks_distance, layer_changes, scaled_distribution
 from tests.models import baseline, record, results_of
@@ -15,6 +16,15 @@ def test_ks_distance_of_shifted_steps() -> None:
     assert ks_distance(values, values + 25) == pytest.approx(0.25)
     assert ks_distance(values, values + 1000) == 1
     assert math.isnan(ks_distance(values, np.full_like(values, np.inf)))
+
+
+def test_ks_distance_is_that_of_scipy_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    for shapes in [((3, 5), (7, 2)), ((100, 30), (100, 30)), ((1, 1), (4, 4))]:
+        one, other = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
+        for there in (other, np.round(other), -np.abs(other)):  # the second with ties
+            of_scipy = ks_2samp(one.ravel(), there.ravel(), method="asymp").statistic
+            assert ks_distance(one, there) == of_scipy
 
 
 def test_ks_distance_of_two_scales_of_a_normal() -> None:
