@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.core.dataset import Dataset
+from stages.core.dataset import RAW, Dataset
 from tests.conftest import replace_in, write_raw
 from tests.pipeline.conftest import Clone, make_clone
 from tests.test_train_variants import write_own
@@ -37,10 +37,9 @@ def unchanged(small: Clone) -> None:
 
 
 def test_a_variant_is_asked_for_and_changed_on_the_command_line(small: Clone) -> None:
-    asked = ["+variants.adam={}", "+variants.sgd.train.optimizer=sgd"]
-    small.dvc("exp", "run", "check", "-S", asked[0], "-S", asked[1])
-    output = small.dvc(*TRAIN, "-S", "+variants.sgd.train.lr=0.1")
-    assert "6 trials: 3 reused, 3 to train" in output
+    settings = ["adam={}", "sgd.train.optimizer=sgd", "sgd.train.lr=0.1"]
+    asked = [part for setting in settings for part in ("-S", f"+variants.{setting}")]
+    assert "6 trials: 3 reused, 3 to train" in small.dvc(*TRAIN, *asked)
     output = small.dvc(*TRAIN, "-S", "variants.sgd.train.lr=0.2")
     assert "6 trials: 3 reused, 3 to train" in output
     assert len(list((small.path / "data" / "models").glob("sgd/*/trial.json"))) == 3
@@ -66,17 +65,19 @@ def test_data_of_ones_own_is_copied_whenever_the_stage_runs(
     small: Clone, small_dataset: Dataset, tmp_path: Path
 ) -> None:
     inverted = replace(small_dataset, train_images=255 - small_dataset.train_images)
-    other = replace(inverted, test_labels=inverted.train_labels[:50])
     one, two = small.path.with_name("images"), tmp_path / "two"
+    copied = small.path / RAW / "folder" / "train-images-idx3-ubyte"
     write_raw(two, inverted)
     small.set_params(f"data.path={two}")
     assert "3 trials: 0 reused, 3 to train" in small.dvc("repro", "train")
     shutil.rmtree(one)
-    write_raw(one, other)
+    write_raw(one, inverted)
     small.set_params(f"data.path={one}")
-    assert "3 trials: 0 reused, 3 to train" in small.dvc("repro", "train")
+    small.dvc("repro", "train")
+    assert copied.read_bytes() == (two / copied.name).read_bytes()
     shutil.rmtree(one)
     write_raw(one, small_dataset)
     assert "Running stage" not in small.dvc("repro", "train")  # DVC does not look there
     small.dvc("repro", "--force", "--single-item", "download")
     assert "Stage 'train' is cached" in small.dvc("repro", "train")
+    assert copied.read_bytes() == (one / copied.name).read_bytes()
