@@ -14,7 +14,7 @@ import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -48,9 +48,13 @@ def run_door(
     environment: Mapping[str, str],
     typed: str = "",
     timeout: int,
+    meanwhile: Callable[[int], None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds."""
-    return _ask("stages", f"stages.{door}", arguments, cwd, environment, typed, timeout)
+    """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds.
+
+    `meanwhile` gets the number of its process as soon as that has begun, in a group of its own.
+    """
+    return _ask("stages", f"stages.{door}", arguments, cwd, environment, typed, timeout, meanwhile)
 
 
 def run_dvc(
@@ -68,15 +72,20 @@ def _ask(
     environment: Mapping[str, str],
     typed: str,
     timeout: int,
+    meanwhile: Callable[[int], None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     with TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
-        streams[0].write_text(typed)
-        asked = [module, arguments, str(cwd), dict(environment), [*map(str, streams)], timeout]
+        for path, content in zip(streams, (typed, "", ""), strict=True):
+            path.write_text(content)
+        process = [module, arguments, str(cwd), dict(environment), [*map(str, streams)], timeout]
         server = _server(server_name)
         assert server.stdin
         assert server.stdout
-        print(json.dumps(asked), file=server.stdin, flush=True)
+        print(json.dumps([meanwhile is not None, *process]), file=server.stdin, flush=True)
+        number = int(server.stdout.readline())
+        if meanwhile:
+            meanwhile(number)
         code = int(server.stdout.readline())
         return subprocess.CompletedProcess(
             [module, *arguments], code, *(path.read_text() for path in streams[1:])
@@ -97,7 +106,11 @@ def _server(name: str) -> subprocess.Popen[str]:
 
 
 def serve(name: str) -> None:
-    """Import what doors import, then fork one for each line of stdin and print its exit code."""
+    """Import what doors import, then fork one for each line of stdin.
+
+    Print the number of its process when it begins, and its exit code when it has ended.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `stages` leaves it to a door that begins
     for module in IMPORTED[name]:
         import_module(module)
     for door in DOORS if name == "stages" else ():
@@ -105,9 +118,13 @@ def serve(name: str) -> None:
         del sys.modules[f"stages.{door}"]  # `python -m` finds no door imported
     gc.freeze()
     for line in sys.stdin:
+        in_its_own_group, *process = json.loads(line)
         if (child := os.fork()) == 0:
-            become(*json.loads(line))
+            become(*process)
             return
+        if in_its_own_group:
+            os.setpgid(child, child)
+        print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
@@ -126,7 +143,7 @@ def become(
     os.environ.clear()
     os.environ.update(environment)
     for descriptor, path in enumerate(streams):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), descriptor)
+        os.dup2(os.open(path, os.O_RDWR), descriptor)
     sys.argv, sys.path[0] = [module, *arguments], cwd
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

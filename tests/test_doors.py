@@ -1,27 +1,33 @@
 """Doors that are started in strange ways: each works, or says in one line what is right."""
 
+import os
 import signal
 import subprocess
 import sys
+import time
 import venv
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from stages.core.dataset import Dataset
+from stages.process.lineage import LOOK_SECONDS
 from tests.conftest import (
     HANGS_AFTER,
     REPOSITORY,
     doors,
+    run_stage,
     stage_environment,
     start_stage,
     wait_until,
-    write_data,
     write_params,
 )
-from tests.test_train import train
+from tests.models import Course, aggregated, small_data, write_models
 
 DOORS = doors()
+CHEAP = {"sweep": {"keep_weights": False}}
+COURSE: Course = lambda _, trial: (0.5, 0.9)  # noqa: E731
 
 
 def run(*command: str | Path, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
@@ -88,29 +94,27 @@ def test_a_command_line_that_is_not_understood_is_one_line(door: str, arguments:
     assert f"usage: python -m {door}" in line
 
 
-def test_a_study_is_found_however_the_command_line_names_it(workspace: Path) -> None:
-    study = workspace / "study"
+def test_a_study_is_found_however_the_command_line_names_it(tmp_path: Path) -> None:
+    study = tmp_path / "study"
     study.mkdir()
-    write_params(study, sweep={"num_points": 1}, train={"epochs": 1})
+    write_params(study, data={"name": "fashion_mnist"}, **CHEAP)
+    write_models(study, COURSE, {"fashion_mnist": small_data()})
     made = study / "metrics" / "accuracy.csv"
-    for door, *arguments in (
-        ("train", "--", "study"),
-        ("aggregate", "study"),
-        ("aggregate", "--", "study"),
-        ("aggregate", "study", "--"),
-    ):
+    for arguments in (["study"], ["--", "study"], ["study", "--"]):
         made.unlink(missing_ok=True)
-        ended = run(sys.executable, "-m", f"stages.{door}", *arguments, cwd=workspace)
-        assert (ended.returncode, ended.stderr) == (0, "")
-        assert made.exists() == (door == "aggregate")
+        run_stage(tmp_path, "aggregate", *arguments)
+        assert made.exists()
+    # The checkout has no parameters: that these are of another data set is known from the study.
+    line = the_line(run(sys.executable, "-m", "stages.train", "--", "study", cwd=tmp_path), 1)
+    assert "data/raw/fashion_mnist" in line
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose three trials are trained; the stages after that have not run."""
-    workspace = write_data(tmp_path_factory.mktemp("trained"), small_dataset)
-    train(workspace)
-    return workspace
+    workspace = tmp_path_factory.mktemp("trained")
+    write_params(workspace, **CHEAP)
+    return write_models(workspace, COURSE)
 
 
 CLOSED = ["2>&-", ">&- 2>&-", ">&-", "<&-", "<&- >&- 2>&-"]
@@ -125,7 +129,7 @@ def test_closed_streams_do_not_end_a_stage(trained: Path, closed: str) -> None:
     assert made.read_text().count("\n") == 4
 
 
-@pytest.mark.parametrize("closed", [CLOSED[0], CLOSED[-1]])
+@pytest.mark.parametrize("closed", [f"{CLOSED[0]} | head -0", CLOSED[-1]])
 def test_closed_streams_do_not_end_training(workspace: Path, closed: str) -> None:
     write_params(workspace)
     ended = run("sh", "-c", f'"{sys.executable}" -m stages.train {closed}', cwd=workspace)
@@ -133,11 +137,12 @@ def test_closed_streams_do_not_end_training(workspace: Path, closed: str) -> Non
     assert len(list((workspace / "data" / "models").glob("*/trial.json"))) == 3
 
 
-def test_a_reader_that_went_away_does_not_end_a_stage(workspace: Path) -> None:
-    write_params(workspace)
-    ended = run("sh", "-c", f'"{sys.executable}" -m stages.train | head -0', cwd=workspace)
+def test_a_reader_that_went_away_does_not_end_a_stage(trained: Path) -> None:
+    made = trained / "metrics" / "accuracy.csv"
+    made.unlink(missing_ok=True)
+    ended = run("sh", "-c", f'"{sys.executable}" -m stages.aggregate | head -0', cwd=trained)
     assert ended.stderr == ""
-    assert len(list((workspace / "data" / "models").glob("*/trial.json"))) == 3
+    assert made.exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -153,20 +158,22 @@ def test_a_full_disk_behind_stdout_is_said_and_does_not_end_a_stage(trained: Pat
 LONG = {"sweep": {"num_points": 20}, "train": {"epochs": 3000}}
 
 
-@pytest.mark.parametrize("between", ["", "sh -c '{}; true'"])
-def test_a_stage_ends_when_the_dvc_that_started_it_is_killed(workspace: Path, between: str) -> None:
-    write_params(workspace, **LONG)
-    stage = f"{sys.executable} -m stages.train"
-    command = between.format(stage) if between else f"exec {stage}"
-    with subprocess.Popen(
+def like_dvc(folder: Path, command: str) -> subprocess.Popen[str]:
+    """Start a command as DVC does."""
+    return subprocess.Popen(
         [sys.executable, "-c", _LIKE_DVC, command],
-        cwd=workspace,
+        cwd=folder,
         env=stage_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-    ) as dvc:
+    )
+
+
+def test_training_ends_when_the_dvc_that_started_it_is_killed(workspace: Path) -> None:
+    write_params(workspace, **LONG)
+    with like_dvc(workspace, f"exec {sys.executable} -m stages.train") as dvc:
         assert dvc.stdout
         assert dvc.stdout.readline().startswith("20 trials")
         dvc.kill()
@@ -179,6 +186,71 @@ _LIKE_DVC = """
 import os, subprocess, sys
 subprocess.run(["/bin/sh", "-c", sys.argv[1]], env={**os.environ, "DVC_ROOT": os.getcwd()})
 """
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> tuple[Path, bytes]:
+    """A pipe, the facts.json that a report in tmp_path waits for, and what it wants to read."""
+    write_params(tmp_path, **CHEAP)
+    facts = aggregated(tmp_path, COURSE) / "metrics" / "facts.json"
+    content = facts.read_bytes()
+    facts.unlink()
+    os.mkfifo(facts)
+    return facts, content
+
+
+def reached(pipe: Path) -> BinaryIO:
+    """The pipe to write to, once somebody reads from it."""
+    descriptors: list[int] = []
+
+    def is_read() -> bool:
+        with suppress(OSError):
+            descriptors.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return descriptors != []
+
+    wait_until(is_read)
+    return os.fdopen(descriptors[0], "wb")
+
+
+REPORT = f"{sys.executable} -m stages.report"
+
+
+def test_a_stage_ends_when_the_dvc_behind_a_shell_is_killed(
+    waiting: tuple[Path, bytes], tmp_path: Path
+) -> None:
+    pipe, _ = waiting
+    with like_dvc(tmp_path, f"sh -c '{REPORT}; true'") as dvc, reached(pipe):
+        dvc.kill()
+        assert dvc.stdout
+        assert dvc.stdout.read() == "report: interrupted\n"
+
+
+def test_a_stage_goes_on_when_the_shell_around_dvc_ends(
+    waiting: tuple[Path, bytes], tmp_path: Path
+) -> None:
+    pipe, content = waiting
+    (tmp_path / "dvc.py").write_text(_LIKE_DVC)
+    command = f'nohup {sys.executable} dvc.py "exec {REPORT}" >out 2>&1 & cat'
+    with subprocess.Popen(
+        ["sh", "-c", command], cwd=tmp_path, env=stage_environment(), stdin=subprocess.PIPE
+    ) as shell:
+        facts = reached(pipe)
+        shell.communicate()
+    time.sleep(3 * LOOK_SECONDS)  # it looks for DVC meanwhile
+    with facts:
+        facts.write(content)
+    wait_until((tmp_path / "metrics" / "answer.json").exists)
+    assert (tmp_path / "out").read_text() == ""
+
+
+def test_a_request_to_end_is_one_line(waiting: tuple[Path, bytes], tmp_path: Path) -> None:
+    pipe, _ = waiting
+    process = start_stage(tmp_path, "report")
+    with reached(pipe):
+        process.terminate()
+        _, errors = process.communicate(timeout=HANGS_AFTER)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert errors == "report: interrupted\n"
 
 
 def test_a_dvc_that_dies_before_a_stage_can_look_at_it_ends_the_stage(workspace: Path) -> None:
@@ -212,24 +284,3 @@ import psutil
 sys.modules["psutil"] = psutil
 """
 """A psutil that is there only once the parent is dead."""
-
-
-def test_a_stage_goes_on_when_the_shell_around_dvc_ends(workspace: Path) -> None:
-    write_params(workspace, sweep={"num_points": 4}, train={"epochs": 40})
-    script = workspace / "dvc.py"
-    script.write_text(_LIKE_DVC)
-    stage = f"exec {sys.executable} -m stages.train"
-    run("sh", "-c", f'nohup {sys.executable} {script} "{stage}" >out 2>&1 &', cwd=workspace)
-    wait_until(lambda: (workspace / "metrics" / "effort.json").exists())
-    assert "\n4/4 trained, " in (workspace / "out").read_text()
-
-
-def test_sigterm_leaves_no_process_and_no_folder(workspace: Path) -> None:
-    write_params(workspace, **LONG)
-    process = start_stage(workspace, "train")
-    assert process.stdout
-    assert process.stdout.readline().startswith("20 trials")
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=HANGS_AFTER)
-    assert process.returncode == 128 + signal.SIGTERM
-    assert errors == "train: interrupted; finished trials are kept, the next run goes on\n"

@@ -28,8 +28,11 @@ def slides(name: str, figure: Figure) -> Iterator[tuple[str, Figure]]:
     """Turn a figure into slides; each comes with its name, and is to be saved before the next."""
     rows = _rows(figure)
     entries = _legend_entries(figure)
+    if not rows:  # it says why there is no picture
+        yield name, figure
+        return
     if name not in ROW_BY_ROW or len(rows) == 1:
-        _fit(figure, rows[-1] if rows else [], entries)
+        _fit(figure, rows[-1], entries)
         yield name, figure
         return
     _say_in_each_row_what_is_said_once(figure, rows)

@@ -7,7 +7,10 @@ from itertools import pairwise
 
 import psutil
 
-_LOOK_SECONDS, _CLEAN_UP_SECONDS = 0.5, 5
+LOOK_SECONDS = 0.5
+"""From one look for DVC to the next."""
+
+_CLEAN_UP_SECONDS = 5
 
 
 def follow_dvc(parent_at_start: int) -> None:
@@ -20,7 +23,7 @@ def follow_dvc(parent_at_start: int) -> None:
     while _started_by_dvc(line[-1]) and (parent := line[-1].parent()):
         line.append(parent)
     while os.getppid() == parent_at_start and _unbroken(line):
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_CLEAN_UP_SECONDS)
     os._exit(1)
