@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cache")
 IMPORTED = {
     "stages": ("scipy.linalg",),  # theory imports it when it is called
+    "cluster": ("stages.engine.cluster",),  # train imports it when it is asked for Dask
     "dvc": (
         "dvc.cli.parser",
         "dvc.data_cloud",
@@ -48,9 +49,10 @@ def run_door(
     environment: Mapping[str, str],
     typed: str = "",
     timeout: int,
+    server: str = "stages",
 ) -> subprocess.CompletedProcess[str]:
     """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds."""
-    return _ask("stages", f"stages.{door}", arguments, cwd, environment, typed, timeout)
+    return _ask(server, f"stages.{door}", arguments, cwd, environment, typed, timeout)
 
 
 def run_dvc(
