@@ -234,10 +234,17 @@ def fail_stage(workspace: Path, stage: str, server: str = "stages") -> str:
     return done.stderr
 
 
-def run_stage(workspace: Path, stage: str, *arguments: str) -> tuple[str, str]:
+def run_stage(
+    workspace: Path, stage: str, *arguments: str, server: str = "stages"
+) -> tuple[str, str]:
     """Run a stage to its good end; what it printed to stdout and to stderr."""
     done = run_door(
-        stage, *arguments, cwd=workspace, environment=stage_environment(), timeout=HANGS_AFTER
+        stage,
+        *arguments,
+        cwd=workspace,
+        environment=stage_environment(),
+        timeout=HANGS_AFTER,
+        server=server,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr

@@ -118,7 +118,7 @@ def test_every_way_learns_what_our_trainer_learns(
 
 def test_a_failure_in_a_fresh_process_is_told() -> None:
     with pytest.raises(RuntimeError, match="no file there"):
-        in_fresh_process("benchmarks.rounds.train", "tensors", [], Path("no file there"))
+        in_fresh_process("stages.core.dataset.read_dataset", Path("no file there"))
     with pytest.raises(RuntimeError, match="died with exit code 3"):
         in_fresh_process("os._exit", 3)
 
