@@ -224,18 +224,27 @@ def replace_in(path: Path, old: str, new: str) -> None:
     path.write_text(content.replace(old, new, 1))
 
 
-def fail_stage(workspace: Path, stage: str) -> str:
+def fail_stage(workspace: Path, stage: str, server: str = "stages") -> str:
     """Run a stage that must end with exit code 1 and one line on stderr; that line."""
-    done = run_door(stage, cwd=workspace, environment=stage_environment(), timeout=HANGS_AFTER)
+    done = run_door(
+        stage, cwd=workspace, environment=stage_environment(), timeout=HANGS_AFTER, server=server
+    )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     return done.stderr
 
 
-def run_stage(workspace: Path, stage: str, *arguments: str) -> tuple[str, str]:
+def run_stage(
+    workspace: Path, stage: str, *arguments: str, server: str = "stages"
+) -> tuple[str, str]:
     """Run a stage to its good end; what it printed to stdout and to stderr."""
     done = run_door(
-        stage, *arguments, cwd=workspace, environment=stage_environment(), timeout=HANGS_AFTER
+        stage,
+        *arguments,
+        cwd=workspace,
+        environment=stage_environment(),
+        timeout=HANGS_AFTER,
+        server=server,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr

@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cache")
 IMPORTED = {
     "stages": ("scipy.linalg",),  # theory imports it when it is called
+    "cluster": ("stages.engine.cluster",),  # train imports it when it is asked for Dask
     "dvc": (
         "dvc.cli.parser",
         "dvc.data_cloud",
@@ -48,13 +49,14 @@ def run_door(
     environment: Mapping[str, str],
     typed: str = "",
     timeout: int,
+    server: str = "stages",
     meanwhile: Callable[[int], None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds.
 
     `meanwhile` gets the number of its process as soon as that has begun, in a group of its own.
     """
-    return _ask("stages", f"stages.{door}", arguments, cwd, environment, typed, timeout, meanwhile)
+    return _ask(server, f"stages.{door}", arguments, cwd, environment, typed, timeout, meanwhile)
 
 
 def run_dvc(

@@ -13,8 +13,6 @@ from stages.process.door import InputError
 from tests.conftest import REPOSITORY, open_doors, write_params
 from tests.test_train import train
 
-SWEEP = {"sigmas": [1e-3, 0.05], "replicates": 2, "initializers": ["pytorch_default"]}
-
 
 def train_live(workspace: Path, **overrides: Any) -> list[TrialResult]:
     """Call `train` as a notebook does in the folder of a project with small parameters."""
@@ -23,13 +21,26 @@ def train_live(workspace: Path, **overrides: Any) -> list[TrialResult]:
         return live.train(overrides)
 
 
-@pytest.mark.parametrize("network", ["perceptron", "networks/lenet.py:LeNet"])
-def test_the_same_bits_come_out_as_from_the_pipeline(workspace: Path, network: str) -> None:
+@pytest.mark.parametrize(
+    ("network", "sigmas", "replicates"),
+    [("perceptron", [1e-3, 0.05], 2), ("networks/lenet.py:LeNet", [0.05], 1)],
+)
+def test_the_same_bits_come_out_as_from_the_pipeline(
+    workspace: Path, network: str, sigmas: list[float], replicates: int
+) -> None:
     shutil.copytree(REPOSITORY / "networks", workspace / "networks")
-    changes = {"model": {"network": network}, "train": {"optimizer": "sgd"}, "sweep": SWEEP}
+    changes = {
+        "model": {"network": network},
+        "train": {"lr": 0.002},
+        "sweep": {
+            "sigmas": sigmas,
+            "replicates": replicates,
+            "initializers": ["pytorch_default"],
+        },
+    }
     results = train_live(workspace, **changes)
     assert [(r.trial.replicate, r.trial.start.sigma) for r in results] == [
-        (replicate, sigma) for replicate in (0, 1) for sigma in (1e-3, 0.05, None)
+        (replicate, sigma) for replicate in range(replicates) for sigma in (*sigmas, None)
     ]
     assert not (workspace / "data" / "models").exists()
     assert not list((workspace / "data").glob("cache/??"))

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from stages import train
+from stages.core.cache import key_lock
 from stages.core.dataset import Dataset
+from stages.engine.cores import available_cores
 from tests.conftest import (
     HANGS_AFTER,
     open_doors,
@@ -19,7 +21,7 @@ from tests.conftest import (
     write_data,
     write_params,
 )
-from tests.test_train import entries, models
+from tests.test_train import entries, models, process_family
 
 OWN = """
 from torch import Tensor, nn
@@ -39,7 +41,7 @@ VARIANTS = {
     "own": {"model": {"network": "networks/own.py:Own"}},
     "tanh": {"model": {"activation": "tanh"}},
 }
-LONG = {"train": {"epochs": 40}, "sweep": {"num_points": 5}, "variants": VARIANTS}
+ASKED = {"sweep": {"num_points": 5}, "variants": VARIANTS}
 
 
 def ask(workspace: Path, **changes: Any) -> Path:
@@ -72,41 +74,59 @@ def files(workspace: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> dict[str, bytes]:
-    """The models of the long sweep of two variants, trained in one go."""
-    workspace = write_data(tmp_path_factory.mktemp("expected"), small_dataset)
-    assert "10 trials: 0 reused, 10 to train" in trained(workspace, **LONG)
-    return models(workspace)
+def in_one_go(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
+    """A folder that has trained the sweep of two variants in one go; treat it as read-only."""
+    workspace = write_data(tmp_path_factory.mktemp("in_one_go"), small_dataset)
+    assert "10 trials: 0 reused, 10 to train" in trained(workspace, **ASKED)
+    return workspace
 
 
-def test_after_kill_9_finished_trials_of_all_variants_are_reused(
-    workspace: Path, expected: dict[str, bytes]
+def test_kill_9_loses_no_finished_trial_of_any_variant_and_leaves_no_process(
+    workspace: Path, in_one_go: Path
 ) -> None:
-    process = start_stage(ask(workspace, **LONG), "train")
-    wait_until(lambda: len(entries(workspace)) >= 2)
+    """One of two processes has work without end, so that the run is killed in its middle."""
+
+    def asked(epochs: int) -> dict[str, Any]:
+        third = {"train": {"epochs": epochs}, "sweep": {"num_points": 1}}
+        return {**ASKED, "variants": {**VARIANTS, "third": third}, "runtime": {"workers": 2}}
+
+    process = start_stage(ask(workspace, **asked(20_000)), "train")
+    assert process.stdout
+    assert process.stdout.readline().startswith("11 trials: 0 reused, 11 to train")
+    wait_until(lambda: len(entries(workspace)) >= 6)  # of both variants, which have 5
+    children = process_family(process.pid)
+    assert len(children) >= 2
     process.kill()
     process.communicate()
     finished = len(entries(workspace))
-    assert 2 <= finished < 10
-    output = trained(workspace, **LONG)
-    assert f"10 trials: {finished} reused, {10 - finished} to train" in output
-    assert models(workspace) == expected
+    assert 6 <= finished < 11
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+    output = trained(workspace, **asked(2))
+    assert f"11 trials: {finished} reused, {11 - finished} to train" in output
+    assert models(in_one_go).items() < models(workspace).items()
 
 
-def test_four_at_once_train_each_trial_of_each_variant_once(
-    workspace: Path, expected: dict[str, bytes]
+def test_four_at_once_two_of_them_in_a_folder_train_each_trial_of_each_variant_once(
+    workspace: Path, in_one_go: Path
 ) -> None:
-    studies = [ask(workspace, **LONG), *(workspace / name for name in "abc")]
-    for study in studies[1:]:
+    asked = {**ASKED, "runtime": {"workers": 1}}
+    studies = [ask(workspace, **asked), workspace, workspace / "a", workspace / "b"]
+    for study in studies[2:]:
         study.mkdir()
-        write_params(study, **LONG)
-    processes = [start_stage(workspace, "train", str(study)) for study in studies]
-    outputs = [process.communicate(timeout=HANGS_AFTER) for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, outputs
-    assert [models(study) == expected for study in studies] == [True] * 4
-    efforts = [json.loads((study / "metrics" / "effort.json").read_text()) for study in studies]
-    found = [int(n) for out, _ in outputs for n in re.findall(r"(\d+) finished by another", out)]
-    assert sum(effort["trials_trained"] for effort in efforts) - sum(found) == 10
+        write_params(study, **asked)
+    key = entries(in_one_go)[0].parent.name
+    with key_lock(workspace / "data" / "cache", key):  # a trial that all ask for before one has it
+        processes = [start_stage(workspace, "train", str(study)) for study in studies]
+        streams = [process.stdout for process in processes if process.stdout]
+        first = [stream.readline() for stream in streams]
+    rest = [stream.read() for stream in streams]
+    errors = [process.communicate(timeout=HANGS_AFTER)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, errors
+    assert [models(study) == models(in_one_go) for study in studies] == [True] * 4
+    to_train = sum(int(n) for line in first for n in re.findall(r"(\d+) to train", line))
+    found = sum(int(n) for out in rest for n in re.findall(r"(\d+) finished by another", out))
+    assert to_train - found == 10
+    assert found >= 3
 
 
 def test_what_variants_have_in_common_is_trained_once(workspace: Path) -> None:
@@ -140,32 +160,28 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-@pytest.mark.parametrize(("steps", "epochs"), [(3, [1]), (6, [1, 2])])
-def test_steps_that_are_no_whole_epochs_end_with_a_record_of_their_own(
-    workspace: Path, steps: int, epochs: list[int]
-) -> None:
+def test_steps_that_are_no_whole_epochs_end_with_a_record_of_their_own(workspace: Path) -> None:
     in_an_epoch = 4
-    trained(workspace, train={"steps": steps}, sweep={"num_points": 1})
-    [record] = (workspace / "data" / "models").glob("*/trial.json")
-    content = json.loads(record.read_bytes())
-    assert [epoch["epoch"] for epoch in content["history"]] == epochs
-    assert divmod(steps, in_an_epoch) == (
-        content["trial"]["epochs"],
-        content["trial"]["extra_steps"],
-    )
+    variants = {str(steps): {"train": {"steps": steps}} for steps in (3, 6)}
+    trained(workspace, sweep={"num_points": 1}, variants=variants)
+    for steps, epochs in ((3, [1]), (6, [1, 2])):
+        [record] = (workspace / "data" / "models" / str(steps)).glob("*/trial.json")
+        content = json.loads(record.read_bytes())
+        assert [epoch["epoch"] for epoch in content["history"]] == epochs
+        assert divmod(steps, in_an_epoch) == (
+            content["trial"]["epochs"],
+            content["trial"]["extra_steps"],
+        )
 
 
 def test_steps_that_are_whole_epochs_are_those(workspace: Path) -> None:
-    assert "3 to train: 2 epochs each" in trained(workspace, train={"epochs": 2})
-    assert "3 trials: 3 reused, 0 to train" in trained(workspace, train={"steps": 8})
+    variants = {"epochs": {"train": {"epochs": 2}}, "steps": {"train": {"steps": 8}}}
+    asked = trained(workspace, variants=variants)
+    assert "3 trials: 0 reused, 3 to train: 2 epochs each" in asked
 
 
 def test_the_network_of_a_user_is_trained_to_the_same_bits_on_any_number_of_processes(
-    workspace: Path,
+    workspace: Path, in_one_go: Path
 ) -> None:
-    sweep = {"num_points": 4}
-    trained(workspace, sweep=sweep, variants=VARIANTS, runtime={"workers": 1})
-    alone = models(workspace)
-    (workspace / "data" / "cache").rename(workspace / "data" / "elsewhere")
-    trained(workspace, sweep=sweep, variants=VARIANTS, runtime={"workers": 2})
-    assert models(workspace) == alone
+    trained(workspace, **ASKED, runtime={"workers": available_cores() + 1})
+    assert models(workspace) == models(in_one_go)

@@ -4,7 +4,9 @@ No test looks at a time.
 """
 
 import json
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -72,6 +74,15 @@ def here(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return workspace
 
 
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """Inside, this process and those that it starts have one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
 def strict_json(path: Path) -> Any:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
@@ -118,7 +129,7 @@ def test_every_way_learns_what_our_trainer_learns(
 
 def test_a_failure_in_a_fresh_process_is_told() -> None:
     with pytest.raises(RuntimeError, match="no file there"):
-        in_fresh_process("benchmarks.rounds.train", "tensors", [], Path("no file there"))
+        in_fresh_process("stages.core.dataset.read_dataset", Path("no file there"))
     with pytest.raises(RuntimeError, match="died with exit code 3"):
         in_fresh_process("os._exit", 3)
 
@@ -195,6 +206,7 @@ def test_picture_has_a_line_for_each_way_and_one_for_the_floor(plan: Plan) -> No
     assert set(labels) >= {"notebook", "PyTorch loop", "torch.func", "JAX", "ours", "floor"}
 
 
+@pytest.mark.usefixtures("one_core")
 def test_small_run_writes_table_json_and_picture(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

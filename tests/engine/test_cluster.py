@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +19,13 @@ from stages.core.dataset import Dataset
 from tests.conftest import (
     HANGS_AFTER,
     fail_stage,
+    run_stage,
     start_stage,
     wait_until,
     write_data,
     write_params,
 )
-from tests.test_train import entries, models, train, train_alone
+from tests.test_train import entries, models, train
 from tests.test_train_variants import VARIANTS, write_own
 
 SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
@@ -41,10 +41,13 @@ Process = subprocess.Popen[bytes]
 
 
 class Cluster:
-    """A scheduler and its workers, which tests share: a test starts what an earlier one killed."""
+    """A scheduler and its workers, which tests share: a test starts what an earlier one killed.
 
-    def __init__(self, folder: Path, host: str) -> None:
-        self._folder, self._host = folder, f"tcp://{host}"
+    All run in a folder that knows nothing of this repository.
+    """
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        self.folder, self._host = folder, f"tcp://{host}"
         self._started: list[Process] = []
         self._scheduler: Process | None = None
         self.address = ""
@@ -77,13 +80,12 @@ class Cluster:
         self._scheduler.kill()
         self._scheduler.wait()
 
-    def start(self, *arguments: str, folder: Path | None = None) -> Process:
-        """A Dask process that knows nothing of this repository."""
-        folder = folder or Path(tempfile.mkdtemp(dir=self._folder))
+    def start(self, *arguments: str) -> Process:
+        """A Dask process."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            cwd=folder,
+            cwd=self.folder,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -100,7 +102,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("dask"), "127.0.0.1")
+    cluster = Cluster(tmp_path_factory.mktemp("dask"))
     yield cluster
     cluster.kill()
 
@@ -120,13 +122,32 @@ def on(scheduler: str) -> dict[str, str]:
     return {"executor": "dask", "scheduler": scheduler}
 
 
-def begin(workspace: Path, cluster: Cluster) -> subprocess.Popen[str]:
-    """A sweep on the cluster of which something is finished, and more is not."""
+def fail(workspace: Path) -> str:
+    """The line that a sweep ends with."""
+    return fail_stage(workspace, "train", server="cluster")
+
+
+def succeed(workspace: Path) -> str:
+    """What a sweep prints to its good end."""
+    return run_stage(workspace, "train", server="cluster")[0]
+
+
+def ask(workspace: Path, cluster: Cluster) -> None:
+    """Ask for the sweep, on the cluster."""
     write_own(workspace)
     write_params(workspace, **ASKED, runtime=on(cluster.address))
-    process = start_stage(workspace, "train")
+
+
+def wait_for_the_middle(workspace: Path) -> None:
+    """Something is finished, and more is not."""
     wait_until(lambda: len(entries(workspace)) >= 1)
-    return process
+
+
+@pytest.fixture
+def aside() -> Iterator[ThreadPoolExecutor]:
+    """A thread, for what goes on while the test does something."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread
 
 
 @pytest.fixture(scope="module")
@@ -143,25 +164,24 @@ def test_a_cluster_gives_the_same_bits_for_every_variant_and_the_network_of_a_us
 ) -> None:
     """The folders of the workers have no networks/."""
     cluster.have_workers(2)
-    write_own(workspace)
-    output, _ = train_alone(workspace, runtime=on(cluster.address), **ASKED)
-    assert "18 trials: 0 reused, 18 to train" in output
+    ask(workspace, cluster)
+    assert "18 trials: 0 reused, 18 to train" in succeed(workspace)
     assert models(workspace) == expected
     output, _ = train(workspace, **ASKED)
     assert "18 trials: 18 reused, 0 to train" in output
 
 
 def test_a_worker_killed_in_mid_sweep_changes_nothing(
-    workspace: Path, cluster: Cluster, expected: dict[str, bytes]
+    workspace: Path, cluster: Cluster, expected: dict[str, bytes], aside: ThreadPoolExecutor
 ) -> None:
     worker, _ = cluster.have_workers(2)
-    process = begin(workspace, cluster)
+    ask(workspace, cluster)
+    sweep = aside.submit(succeed, workspace)
+    wait_for_the_middle(workspace)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     assert len(entries(workspace)) < 18
-    output, errors = process.communicate(timeout=HANGS_AFTER)
-    assert process.returncode == 0, errors
-    assert "18/18 trained" in output
+    assert "18/18 trained" in sweep.result()
     assert models(workspace) == expected
 
 
@@ -170,7 +190,7 @@ def test_a_worker_is_not_taken_for_a_scheduler(workspace: Path, cluster: Cluster
     with connect(cluster.address) as client:
         worker = next(iter(client.nthreads()))
     write_params(workspace, runtime=on(worker))
-    errors = fail_stage(workspace, "train")
+    errors = fail(workspace)
     assert errors.endswith("there is a Worker, not a Dask scheduler\n")
 
 
@@ -178,7 +198,9 @@ def test_a_sweep_without_workers_waits_for_one_to_join(
     workspace: Path, cluster: Cluster, expected: dict[str, bytes]
 ) -> None:
     workers = cluster.have_workers(1)
-    process = begin(workspace, cluster)
+    ask(workspace, cluster)
+    process = start_stage(workspace, "train")
+    wait_for_the_middle(workspace)
     for worker in workers:
         worker.kill()
         worker.wait()
@@ -191,31 +213,25 @@ def test_a_sweep_without_workers_waits_for_one_to_join(
     assert models(workspace) == expected
 
 
-def test_a_lost_scheduler_is_one_line(workspace: Path, cluster: Cluster) -> None:
+def test_a_lost_scheduler_is_one_line(
+    workspace: Path, cluster: Cluster, aside: ThreadPoolExecutor
+) -> None:
     cluster.have_workers(1)
-    process = begin(workspace, cluster)
+    ask(workspace, cluster)
+    sweep = aside.submit(fail, workspace)
+    wait_for_the_middle(workspace)
     cluster.kill_scheduler()
-    _, errors = process.communicate(timeout=HANGS_AFTER)
-    assert process.returncode == 1
-    assert errors.startswith(f"train: runtime.scheduler = {cluster.address}: the cluster was lost")
-    assert errors.count("\n") == 1
+    lost = f"train: runtime.scheduler = {cluster.address}: the cluster was lost"
+    assert sweep.result().startswith(lost)
 
 
-@pytest.fixture
-def lacking(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
-    """The folder of the only worker, in whose place `safetensors.py` there is imported."""
-    for process in cluster.have_workers(0):
-        process.kill()
-        process.wait()
-    cluster.wait_for(0)
-    folder = tmp_path / "lacking"
-    folder.mkdir()
-    (folder / "safetensors.py").touch()
-    process = cluster.start(*WORKER, cluster.address, folder=folder)
-    cluster.wait_for(1)
-    yield folder
-    process.kill()
-    process.wait()
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster in which `safetensors.py` of its folder is imported in place of the package."""
+    cluster = Cluster(tmp_path_factory.mktemp("lacking"))
+    (cluster.folder / "safetensors.py").touch()
+    yield cluster
+    cluster.kill()
 
 
 @pytest.mark.parametrize(
@@ -226,28 +242,28 @@ def lacking(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
     ],
 )
 def test_a_worker_that_cannot_import_the_code_is_one_line(
-    workspace: Path, cluster: Cluster, lacking: Path, on_import: str, message: str
+    workspace: Path, lacking: Cluster, on_import: str, message: str
 ) -> None:
-    (lacking / "safetensors.py").write_text(on_import)
-    write_params(workspace, runtime=on(cluster.address))
-    errors = fail_stage(workspace, "train")
-    assert errors.startswith(f"train: runtime.scheduler = {cluster.address}: a worker failed: ")
+    lacking.have_workers(1)
+    (lacking.folder / "safetensors.py").write_text(on_import)
+    write_params(workspace, runtime=on(lacking.address))
+    errors = fail(workspace)
+    assert errors.startswith(f"train: runtime.scheduler = {lacking.address}: a worker failed: ")
     assert message in errors
 
 
 def test_a_scheduler_lost_while_workers_are_set_up_is_one_line(
-    workspace: Path, cluster: Cluster, lacking: Path
+    workspace: Path, lacking: Cluster, aside: ThreadPoolExecutor
 ) -> None:
+    lacking.have_workers(1)
     slow = "import time; open('importing', 'w').close(); time.sleep(1000)"
-    (lacking / "safetensors.py").write_text(slow)
-    write_params(workspace, runtime=on(cluster.address))
-    process = start_stage(workspace, "train")
-    wait_until((lacking / "importing").exists)
-    cluster.kill_scheduler()
-    _, errors = process.communicate(timeout=HANGS_AFTER)
-    assert process.returncode == 1
-    assert errors.startswith(f"train: runtime.scheduler = {cluster.address}: the cluster was lost")
-    assert errors.count("\n") == 1
+    (lacking.folder / "safetensors.py").write_text(slow)
+    write_params(workspace, runtime=on(lacking.address))
+    sweep = aside.submit(fail, workspace)
+    wait_until((lacking.folder / "importing").exists)
+    lacking.kill_scheduler()
+    lost = f"train: runtime.scheduler = {lacking.address}: the cluster was lost"
+    assert sweep.result().startswith(lost)
 
 
 def has_ipv6() -> bool:
@@ -265,7 +281,7 @@ NEEDS_IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 def test_no_worker_is_one_line(workspace: Path, host: str, tmp_path: Path) -> None:
     cluster = Cluster(tmp_path, host)
     write_params(workspace, runtime=on(cluster.have_scheduler()))
-    errors = fail_stage(workspace, "train")
+    errors = fail(workspace)
     cluster.kill()
     assert errors.endswith("no worker is connected to it\n")
     assert errors.count("\n") == 1
@@ -276,46 +292,40 @@ def test_an_address_that_needs_certificates_says_so_in_one_line(
     workspace: Path, protocol: str
 ) -> None:
     write_params(workspace, runtime=on(f"{protocol}://127.0.0.1:8786"))
-    errors = fail_stage(workspace, "train")
+    errors = fail(workspace)
     assert "needs certificates; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in errors
 
 
-SILENCE = "no Dask scheduler answers there within 5 s"
-ANSWERS = {
-    "silent": (b"", SILENCE),
-    "web": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers there is no Dask scheduler"),
-    "zeros": (bytes(64), "what answers there is no Dask scheduler"),
-}
-"""What other programs say to whoever connects, and what is told of them."""
+SILENCE = "no Dask scheduler answers there within 5 s\n"
+OTHER = "what answers there is no Dask scheduler"
 
 
-def test_another_program_or_none_at_the_address_is_one_line_in_seconds(workspace: Path) -> None:
-    """Side by side, since some wait for five seconds."""
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", SILENCE), (b"HTTP/1.1 400 Bad Request\r\n\r\n", OTHER), (bytes(64), OTHER)],
+    ids=["silent", "web", "zeros"],
+)
+def test_another_program_at_the_address_is_one_line_in_seconds(
+    workspace: Path, content: bytes, message: str, aside: ThreadPoolExecutor
+) -> None:
+    """It says `content` to whoever connects."""
 
-    def ask(name: str, port: int) -> tuple[str, subprocess.Popen[str]]:
-        address = f"tcp://127.0.0.1:{port}"
-        (workspace / name).mkdir()
-        write_params(workspace / name, runtime=on(address))
-        return address, start_stage(workspace, "train", name)
-
-    def answer(server: socket.socket, content: bytes) -> None:
+    def answer() -> None:
         connection, _ = server.accept()
         stack.enter_context(connection).sendall(content)
 
     with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(len(ANSWERS)))
-        asked = {}
-        for name, (content, _) in ANSWERS.items():
-            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            server.settimeout(HANGS_AFTER)
-            threads.submit(answer, server, content)
-            asked[name] = ask(name, server.getsockname()[1])
-        free = stack.enter_context(socket.socket())
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        server.settimeout(HANGS_AFTER)
+        aside.submit(answer)
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        write_params(workspace, runtime=on(address))
+        assert fail(workspace).startswith(f"train: runtime.scheduler = {address}: {message}")
+
+
+def test_no_program_at_the_address_is_one_line_in_seconds(workspace: Path) -> None:
+    with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        asked["none"] = ask("none", free.getsockname()[1])
-        for name, (address, process) in asked.items():
-            _, errors = process.communicate(timeout=HANGS_AFTER)
-            assert process.returncode == 1
-            message = ANSWERS.get(name, (b"", f"{SILENCE}\n"))[1]
-            assert errors.startswith(f"train: runtime.scheduler = {address}: {message}")
-            assert errors.count("\n") == 1
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        write_params(workspace, runtime=on(address))
+        assert fail(workspace) == f"train: runtime.scheduler = {address}: {SILENCE}"
