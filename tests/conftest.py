@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -167,9 +169,16 @@ def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
     path.write_bytes(bytes([0, 0, 8, array.ndim]) + shape + array.tobytes())
 
 
+@cache
+def shipped_params() -> dict[str, dict[str, Any]]:
+    """What params.yaml says, read once: to be copied, not changed."""
+    params: dict[str, dict[str, Any]] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    return params
+
+
 def write_params(workspace: Path, **changes: Any) -> None:
     """The shipped parameters made small, then changed: `sweep={"num_points": 5}`."""
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params = deepcopy(shipped_params())
     for section, values in [*SMALL.items(), *changes.items()]:
         params.setdefault(section, {}).update(values)
     (workspace / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
@@ -39,7 +39,7 @@ from stages.core.records import (
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Provenance, Trial, sweep_trials
 from stages.process.sums import sha256, write_sums
-from tests.conftest import REPOSITORY, write_data
+from tests.conftest import shipped_params, write_data
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
 MNIST = DataFacts("mnist", "da7a", (28, 28), 10, 60_000, 10_000, 0.1307, 0.3081, 0.1135)
@@ -51,10 +51,15 @@ Course = Callable[[str, Trial], Sequence[float]]
 
 def params_of(**changes: Mapping[str, Any]) -> Params:
     """The shipped parameters, changed."""
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    for section, values in changes.items():
-        params[section] = {**params.get(section, {}), **values}
-    return Params.model_validate(params)
+    shipped = shipped_params()
+    changed = {section: {**shipped.get(section, {}), **of} for section, of in changes.items()}
+    return Params.model_validate({**shipped, **changed})
+
+
+@cache
+def shipped_trial(epochs: int) -> Trial:
+    """The first of the shipped sweep, if it took so many epochs."""
+    return sweep_trials(params_of(train={"epochs": epochs}), FACTS_OF_MNIST)[0]
 
 
 def small_data(classes: int = 10, images: int = 300, chance: float | None = None) -> Dataset:
@@ -179,9 +184,8 @@ def record(
     provenance: Provenance = PROVENANCE,
 ) -> Record:
     """A trial of the shipped network by its test accuracy after each epoch."""
-    shipped = sweep_trials(params_of(train={"epochs": len(accuracies)}), FACTS_OF_MNIST)[0]
     start = Start(initializer, sigma if initializer == NORMAL else None)
-    trial = replace(shipped, start=start, replicate=replicate)
+    trial = replace(shipped_trial(len(accuracies)), start=start, replicate=replicate)
     return record_of(trial, accuracies, diverged, untrained, gap, provenance)
 
 

@@ -22,9 +22,9 @@ def assert_readable(figure: Figure) -> None:
         for axis in (axes.xaxis, axes.yaxis)
         for label in axis.get_ticklabels(which="both")
     }
-    for text in texts:
-        box = text.get_window_extent()
-        if text.get_visible() and text not in ticks | hidden:
+    for text in set(texts) - ticks - hidden:
+        if text.get_visible():
+            box = text.get_window_extent()
             assert page.x0 - 1 <= box.x0, text
             assert box.x1 <= page.x1 + 1, text
             assert page.y0 - 1 <= box.y0, text

@@ -37,15 +37,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -
     return workspace
 
 
-@pytest.fixture
-def aggregated(finished: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return shutil.copytree(finished, tmp_path / "aggregated")
-
-
-def test_metrics_follow_from_the_trials(aggregated: Path) -> None:
-    models = aggregated / "data" / "models"
-    accuracy = rows(aggregated, "accuracy.csv")
+def test_metrics_follow_from_the_trials(finished: Path) -> None:
+    models = finished / "data" / "models"
+    accuracy = rows(finished, "accuracy.csv")
     assert [float(row["sigma"]) for row in accuracy] == pytest.approx([0.001, 10**-1.5, 1.0])
     for row in accuracy:
         finals = [
@@ -57,23 +51,23 @@ def test_metrics_follow_from_the_trials(aggregated: Path) -> None:
         assert float(row["test_accuracy"]) == pytest.approx(np.mean(finals))
         assert float(row["standard_error"]) == pytest.approx(abs(finals[0] - finals[1]) / 2)
     best = max(accuracy, key=lambda row: float(row["test_accuracy"]))
-    summary = json.loads((aggregated / "metrics" / "summary.json").read_text())
+    summary = json.loads((finished / "metrics" / "summary.json").read_text())
     assert summary["best_sigma"] == float(best["sigma"])
     assert summary["trials"] == 6
-    history = rows(aggregated, "history.csv")
+    history = rows(finished, "history.csv")
     assert len(history) == 3 * 2 * 2
     assert {row["epoch"] for row in history} == {"1", "2"}
 
 
-def test_histograms_count_every_parameter_over_its_own_range(aggregated: Path) -> None:
-    histograms = rows(aggregated, "histograms.csv")
+def test_histograms_count_every_parameter_over_its_own_range(finished: Path) -> None:
+    histograms = rows(finished, "histograms.csv")
     for sigma in {row["sigma"] for row in histograms}:
         bins = [row for row in histograms if row["sigma"] == sigma]
         assert len(bins) == 80
         assert sum(int(row["count"]) for row in bins) == 2 * 109_386
         weights = [
             tensor
-            for folder in (aggregated / "data" / "models").glob(
+            for folder in (finished / "data" / "models").glob(
                 f"sigma-{float(sigma):.8g}-replicate-*"
             )
             for tensor in load_file(folder / "weights.safetensors").values()
@@ -92,15 +86,15 @@ def snapshots_of(folder: Path) -> list[Snapshots | None]:
 
 
 def test_snapshots_of_the_first_network_of_each_sigma_come_into_one_file(
-    aggregated: Path, small_dataset: Dataset
+    finished: Path, small_dataset: Dataset
 ) -> None:
-    [snapshots] = snapshots_of(aggregated)
+    [snapshots] = snapshots_of(finished)
     assert snapshots
     assert snapshots.features
     assert snapshots.sigmas.tolist() == [0.001, 0.031622777, 1.0]
     assert snapshots.features.epochs.tolist() == [0, 1, 2]
     for place, sigma in enumerate(snapshots.sigmas):
-        folder = aggregated / "data" / "models" / f"sigma-{sigma:.8g}-replicate-0"
+        folder = finished / "data" / "models" / f"sigma-{sigma:.8g}-replicate-0"
         initial, weights, kept = (load_file(folder / n) for n in (INITIAL, WEIGHTS, SNAPSHOTS))
         for name in ("histograms", "deviations", "answers"):
             np.testing.assert_array_equal(getattr(snapshots, name)[place], kept[name])
@@ -115,13 +109,13 @@ def test_snapshots_of_the_first_network_of_each_sigma_come_into_one_file(
         np.testing.assert_array_equal(digit.ravel(), small_dataset.test_images[first])
 
 
-def test_smoothness_is_measured_over_all_units_of_every_network(aggregated: Path) -> None:
-    features = rows(aggregated, "features.csv")
+def test_smoothness_is_measured_over_all_units_of_every_network(finished: Path) -> None:
+    features = rows(finished, "features.csv")
     assert len(features) == 3 * 2 * 2
     files = {BEFORE: INITIAL, AFTER: WEIGHTS}
     for row in features:
         network = f"sigma-{float(row['sigma']):.8g}-replicate-{row['replicate']}"
-        path = aggregated / "data" / "models" / network / files[row["moment"]]
+        path = finished / "data" / "models" / network / files[row["moment"]]
         of_units = morans_i(load_file(path)["fc1.weight"].reshape(128, 28, 28))
         assert float(row["autocorrelation"]) == pytest.approx(of_units.mean(), rel=1e-5)
         error = of_units.std(ddof=1) / np.sqrt(128)
@@ -150,9 +144,9 @@ def test_what_was_not_kept_or_is_no_image_is_missing_and_nothing_else(tmp_path: 
     assert {row["variant"] for row in rows(tmp_path, "features.csv")} == {"whole"}
 
 
-def test_points_of_another_sweep_are_not_counted(aggregated: Path, tmp_path: Path) -> None:
+def test_points_of_another_sweep_are_not_counted(finished: Path, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
-    shutil.copytree(aggregated, workspace)
+    shutil.copytree(finished, workspace)
     write_params(workspace, sweep={"num_points": 2})
     run_stage(workspace, "aggregate")
     assert [float(row["sigma"]) for row in rows(workspace, "accuracy.csv")] == [0.001, 1.0]
@@ -214,10 +208,10 @@ def junk_sums(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Path:
-    """A workspace with two networks in data/models."""
-    workspace = write_data(tmp_path_factory.mktemp("models"), small_dataset)
-    train(workspace, sweep={"num_points": 2})
+def models(tmp_path_factory: pytest.TempPathFactory, finished: Path) -> Path:
+    """A workspace whose params.yaml asks for two of the networks in data/models."""
+    workspace = shutil.copytree(finished, tmp_path_factory.mktemp("models") / "workspace")
+    write_params(workspace, sweep={"num_points": 2})
     return workspace
 
 

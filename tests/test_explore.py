@@ -119,26 +119,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+VIOLATIONS = {"resultTypes": ["violations"]}
+"""Of an audit, which also tells at length what passed."""
+
 Open = Callable[..., Opened]
-Tabs = dict[str, list[Opened]]
+MEDIA: dict[str, Any] = {"color_scheme": "light", "reduced_motion": "no-preference"}
 
 
 @pytest.fixture(scope="module")
-def tabs() -> Tabs:
-    """What was opened by earlier tests and is closed, by its settings: a new tab costs a second."""
-    return {}
+def tabs() -> list[Opened]:
+    """What was opened by earlier tests and is closed: a new tab costs a second."""
+    return []
 
 
 @pytest.fixture
-def open_page(browser: Browser, tabs: Tabs) -> Iterator[Open]:
+def open_page(browser: Browser, tabs: list[Opened]) -> Iterator[Open]:
     """Opens a page, waits until it is drawn, and sees that it asks for and complains of nothing."""
     used = []
 
-    def opened(path: Path, fragment: str = "", **context: Any) -> Opened:
-        settings = {"viewport": {"width": 1280, "height": 800}, **context}
-        free = tabs.setdefault(str(settings), [])
-        tab = free.pop() if free else new_tab(browser, settings)
-        used.append((tab, free, path))
+    def opened(
+        path: Path, fragment: str = "", size: tuple[int, int] = (1280, 800), **media: Any
+    ) -> Opened:
+        tab = tabs.pop() if tabs else new_tab(browser)
+        used.append((tab, path))
+        width, height = size
+        tab.page.set_viewport_size({"width": width, "height": height})
+        tab.page.emulate_media(**{**MEDIA, **media})
         tab.heard.clear()
         tab.page.goto(path.as_uri() + fragment)
         try:
@@ -148,16 +154,16 @@ def open_page(browser: Browser, tabs: Tabs) -> Iterator[Open]:
         return tab
 
     yield opened
-    for tab, free, path in used:
+    for tab, path in used:
         tab.page.mouse.move(0, 0)
         tab.page.goto("about:blank")
-        free.append(tab)
+        tabs.append(tab)
         assert tab.heard.complaints == []
         assert {request.partition("#")[0] for request in tab.heard.requests} == {path.as_uri()}
 
 
-def new_tab(browser: Browser, settings: dict[str, Any]) -> Opened:
-    tab = Opened(browser.new_context(offline=True, **settings).new_page(), Heard())
+def new_tab(browser: Browser) -> Opened:
+    tab = Opened(browser.new_context(offline=True).new_page(), Heard())
     tab.heard.listen(tab.page)
     return tab
 
@@ -491,25 +497,20 @@ def test_the_sweeps_of_another_page_stand_beside_these(
     assert "accuracy.csv is no page" in opened.page.locator("#added").inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1920, 1080), (1280, 800), (390, 844)])
 def test_an_audit_finds_nothing_serious_and_nothing_is_cut_off(
-    size: tuple[int, int], scheme: str, folder: Path, open_page: Open, tmp_path: Path
+    size: tuple[int, int], folder: Path, open_page: Open, tmp_path: Path
 ) -> None:
-    width, height = size
-    viewport = {"width": width, "height": height}
-    opened = open_page(
-        folder / explore.PAGE,
-        "#variant=Adam&sigma=0.0001&epoch=1&pin=Adam&pinsigma=10",
-        viewport=viewport,
-        color_scheme=scheme,
-    )
+    fragment = "#variant=Adam&sigma=0.0001&epoch=1&pin=Adam&pinsigma=10"
+    opened = open_page(folder / explore.PAGE, fragment, size, color_scheme="dark")
     opened.page.locator("#numbers summary").click()
-    opened.page.screenshot(path=tmp_path / "page.png", full_page=True)
-    found = Axe().run(opened.page).response["violations"]
-    grave = [of for of in found if of["impact"] in ("serious", "critical")]
-    assert [(of["id"], [node["html"][:200] for node in of["nodes"]]) for of in grave] == []
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    for scheme in ("dark", "light"):
+        opened.page.emulate_media(color_scheme=scheme)
+        opened.page.screenshot(path=tmp_path / f"{scheme}.png", full_page=True)
+        found = Axe().run(opened.page, options=VIOLATIONS).response["violations"]
+        grave = [of for of in found if of["impact"] in ("serious", "critical")]
+        assert [(of["id"], [node["html"][:200] for node in of["nodes"]]) for of in grave] == []
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= size[0]
     lines = opened.page.eval_on_selector_all(
         "article > p:not(.missing)",
         "texts => texts.map(p => p.textContent && Math.round((() => { const range = "

@@ -8,8 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import vl_convert
 import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import imread
+from PIL import Image
 from safetensors.numpy import save
 
 from stages import page, plot
@@ -32,7 +33,9 @@ from stages.core.records import Record
 from stages.core.starts import SCHEMES
 from stages.core.trial import Trial
 from stages.figures import accuracy_vs_sigma, weight_histograms
+from stages.figures.pictures import pictures
 from stages.figures.style import LOOK_OF_SCHEME, house_style
+from stages.figures.style import save as save_picture
 from stages.process.door import InputError
 from tests.conftest import PICTURES, REPOSITORY, fail_stage, run_stage, write_params
 from tests.models import MNIST, aggregated, baseline, record, results_of, setting_of
@@ -107,44 +110,73 @@ def weights_of_sweep(histograms: Sequence[Histogram]) -> list[str]:
     return weights(histograms, setting_of())
 
 
-def plotted(folder: Path) -> list[bytes]:
-    """Plot; the bytes of the PNG files."""
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The metrics of a sweep; nothing is to be changed in this folder."""
+    return write_metrics(tmp_path_factory.mktemp("swept"), SIGMAS)
+
+
+@pytest.fixture(scope="module")
+def plotted(swept: Path) -> dict[str, bytes]:
+    """The pictures of this sweep."""
+    return plot_of(swept)
+
+
+def plot_of(folder: Path) -> dict[str, bytes]:
     plot.main(folder)
     return drawn_in(folder)
 
 
-def drawn_in(folder: Path) -> list[bytes]:
-    assert {path.name for path in (folder / "plots").iterdir()} == PICTURES
-    return [(folder / "plots" / name).read_bytes() for name in sorted(PICTURES)]
+def drawn_in(folder: Path) -> dict[str, bytes]:
+    """The PNG files that plot wrote, by name."""
+    drawn = {path.name: path.read_bytes() for path in (folder / "plots").iterdir()}
+    assert drawn.keys() == PICTURES
+    return drawn
 
 
-@pytest.mark.parametrize(
-    ("sigmas", "accuracy", "replicates"),
-    [
-        pytest.param(SIGMAS, peaked, 1, id="sweep"),
-        pytest.param(SIGMAS, peaked, 3, id="replicates"),
-        pytest.param([0.05], peaked, 1, id="one sigma"),
-        pytest.param(SIGMAS, lambda *_: 0.1, 1, id="all at chance"),
-    ],
-)
-def test_all_pictures_show_something(
-    tmp_path: Path, sigmas: list[float], accuracy: Accuracy, replicates: int
-) -> None:
-    plotted(write_metrics(tmp_path, sigmas, accuracy, replicates))
-    for name in PICTURES:
-        pixels = imread(tmp_path / "plots" / name)[..., :3]
+def assert_they_show_something(pictures: Iterable[bytes]) -> None:
+    for picture in pictures:
+        pixels = np.asarray(Image.open(BytesIO(picture)).convert("RGB"))
         assert pixels.shape[1] == 1440
         assert pixels.shape[0] >= 700
-        colored = np.ptp(pixels, axis=2) > 0.2  # neither paper, ink nor grid
+        colored = np.ptp(pixels, axis=2) > 0.2 * 255  # neither paper, ink nor grid
         assert colored.sum() > 500
 
 
-def test_same_numbers_make_the_same_bytes_and_other_numbers_others(tmp_path: Path) -> None:
-    first = plotted(write_metrics(tmp_path, SIGMAS))
+def test_all_pictures_of_a_sweep_and_of_one_sigma_show_something_and_differ(
+    plotted: dict[str, bytes], tmp_path: Path
+) -> None:
+    of_one_sigma = plot_of(write_metrics(tmp_path, [0.05]))
+    assert_they_show_something([*plotted.values(), *of_one_sigma.values()])
+    assert not {name for name in PICTURES if plotted[name] == of_one_sigma[name]}
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "replicates", "names"),
+    [
+        pytest.param(peaked, 3, ["accuracy_vs_sigma", "map", "signals"], id="replicates"),
+        pytest.param(
+            lambda *_: 0.1, 1, ["accuracy_vs_sigma", "map", "features"], id="all at chance"
+        ),
+    ],
+)
+def test_pictures_that_depend_on_them_show_replicates_and_chance(
+    tmp_path: Path, accuracy: Accuracy, replicates: int, names: list[str]
+) -> None:
+    metrics = read_metrics(write_metrics(tmp_path, SIGMAS, accuracy, replicates) / "metrics")
+    with house_style():
+        made = pictures(metrics)
+        for name in names:
+            save_picture(made[name], tmp_path / f"{name}.png")
+    assert_they_show_something((tmp_path / f"{name}.png").read_bytes() for name in names)
+
+
+def test_same_numbers_make_the_same_bytes(
+    swept: Path, plotted: dict[str, bytes], tmp_path: Path
+) -> None:
+    shutil.copytree(swept / "metrics", tmp_path / "metrics")
     assert run_stage(tmp_path, "plot")[1] == ""  # a process of its own, with another order of sets
-    assert drawn_in(tmp_path) == first
-    for ours, theirs in zip(plotted(write_metrics(tmp_path, SIGMAS[:2])), first, strict=True):
-        assert ours != theirs
+    assert drawn_in(tmp_path) == plotted
 
 
 @pytest.mark.parametrize("name", ["summary.json", "accuracy.csv", "histograms.csv"])
@@ -154,9 +186,9 @@ def test_same_numbers_make_the_same_bytes_and_other_numbers_others(tmp_path: Pat
     ids=["missing", "empty", "other columns"],
 )
 def test_a_bad_metrics_file_is_one_line_and_no_picture(
-    tmp_path: Path, name: str, content: str | None, complaint: str
+    swept: Path, tmp_path: Path, name: str, content: str | None, complaint: str
 ) -> None:
-    path = write_metrics(tmp_path, SIGMAS) / "metrics" / name
+    path = shutil.copytree(swept / "metrics", tmp_path / "metrics") / name
     path.unlink() if content is None else path.write_text(content)
     errors = fail_stage(tmp_path, "plot")
     assert errors.startswith(f"plot: metrics/{name}: ")
@@ -165,8 +197,8 @@ def test_a_bad_metrics_file_is_one_line_and_no_picture(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"sigma\n0.1\n", save({})])
-def test_bad_snapshots_are_one_line(tmp_path: Path, content: bytes | None) -> None:
-    path = write_metrics(tmp_path, SIGMAS) / "metrics" / "snapshots.safetensors"
+def test_bad_snapshots_are_one_line(swept: Path, tmp_path: Path, content: bytes | None) -> None:
+    path = shutil.copytree(swept / "metrics", tmp_path / "metrics") / "snapshots.safetensors"
     path.unlink() if content is None else path.write_bytes(content)
     [metrics] = read_metrics(tmp_path / "metrics")
     with pytest.raises(InputError, match=r"snapshots\.safetensors: .*`dvc repro") as refusal:

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -75,6 +76,24 @@ def reported(folder: Path) -> str:
     return (folder / "metrics" / "report.md").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def peak(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of one network for each sigma with its report; nothing is to be changed here."""
+    folder = write_sweep(tmp_path_factory.mktemp("peak"), PEAK)
+    reported(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report_of_peak(peak: Path) -> str:
+    return (peak / "metrics" / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def copy_of_peak(peak: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(peak, tmp_path / "copy", ignore=shutil.ignore_patterns("data"))
+
+
 def rows(report: str, section: str) -> list[list[str]]:
     """The cells of the table in a section, without its header."""
     text = report.split(f"## {section}\n")[1].split("\n## ")[0]
@@ -106,8 +125,8 @@ def test_the_report_tells_what_was_trained_and_where(workspace: Path) -> None:
     assert machine[4:] == [f"`{told[:12]}`" for told in digests]
 
 
-def test_each_sigma_has_its_row(tmp_path: Path) -> None:
-    assert rows(reported(write_sweep(tmp_path, PEAK)), "Numbers") == [
+def test_each_sigma_has_its_row(report_of_peak: str) -> None:
+    assert rows(report_of_peak, "Numbers") == [
         ["0.001", "10.00", "95.00", "96.00", "93.00", ""],
         ["**0.0316**", "10.00", "**97.00**", "98.00", "95.00", ""],
         ["1", "10.00", "80.00", "81.00", "60.00", ""],
@@ -177,17 +196,15 @@ def test_text_of_a_record_means_nothing_in_markdown_or_html(tmp_path: Path) -> N
     ["null", "[1]", "[{}]", '[{"trials": 1, "torch": 2}]', "[" * 100_000, '{"a": 1}'],
     ids=["null", "numbers", "empty", "not text", "deep", "no list"],
 )
-def test_a_damaged_provenance_is_one_line(tmp_path: Path, content: str) -> None:
-    write_sweep(tmp_path, PEAK)
-    (tmp_path / "metrics" / "provenance.json").write_text(content)
+def test_a_damaged_provenance_is_one_line(copy_of_peak: Path, content: str) -> None:
+    (copy_of_peak / "metrics" / "provenance.json").write_text(content)
     with pytest.raises(InputError, match=r"provenance\.json.*dvc repro") as error:
-        read_origins(tmp_path / METRICS)
+        read_origins(copy_of_peak / METRICS)
     assert "\n" not in str(error.value)
 
 
-def test_its_pictures_are_those_that_the_plot_stage_makes(tmp_path: Path) -> None:
-    report = reported(write_sweep(tmp_path, PEAK))
-    pictures = re.findall(r"!\[.+\]\((.+)\)", report)
+def test_its_pictures_are_those_that_the_plot_stage_makes(report_of_peak: str) -> None:
+    pictures = re.findall(r"!\[.+\]\((.+)\)", report_of_peak)
     made = {f"plots/{name}" for name in PICTURES}
     assert {os.path.normpath(f"metrics/{picture}") for picture in pictures} == made
 
@@ -209,11 +226,11 @@ def test_its_command_sets_every_parameter_that_determines_a_number(tmp_path: Pat
 
 
 def test_same_metrics_make_the_same_bytes_and_another_sweep_other_sentences(
-    tmp_path: Path,
+    report_of_peak: str, copy_of_peak: Path, tmp_path: Path
 ) -> None:
-    door.main(write_sweep(tmp_path, PEAK))  # the other process has another order of sets
-    first = (tmp_path / "metrics" / "report.md").read_text(encoding="utf-8")
-    assert reported(tmp_path) == first
+    door.main(copy_of_peak)  # the other process had another order of sets
+    first = (copy_of_peak / "metrics" / "report.md").read_text(encoding="utf-8")
+    assert report_of_peak == first
     other = reported(write_sweep(tmp_path, [*PEAK[1:], [0.3, 0.4]]))
     told = [
         [line for line in report.splitlines() if line.startswith("- **")]
@@ -233,14 +250,15 @@ def test_same_metrics_make_the_same_bytes_and_another_sweep_other_sentences(
     ids=["missing", "empty", "other columns"],
 )
 def test_a_bad_metrics_file_is_one_line_and_no_report(
-    tmp_path: Path, name: str, content: str | None, complaint: str
+    copy_of_peak: Path, name: str, content: str | None, complaint: str
 ) -> None:
-    path = write_sweep(tmp_path, PEAK) / "metrics" / name
+    (copy_of_peak / "metrics" / "report.md").unlink()
+    path = copy_of_peak / "metrics" / name
     path.unlink() if content is None else path.write_text(content)
-    errors = fail_stage(tmp_path, "report")
+    errors = fail_stage(copy_of_peak, "report")
     assert errors.startswith(f"report: metrics/{name}: ")
     assert complaint in errors
-    assert not (tmp_path / "metrics" / "report.md").exists()
+    assert not (copy_of_peak / "metrics" / "report.md").exists()
 
 
 @pytest.mark.parametrize(
@@ -256,14 +274,14 @@ def test_a_bad_metrics_file_is_one_line_and_no_report(
     ids=["sigmas", "replicates", "epochs", "initializers", "activation", "variants"],
 )
 def test_metrics_of_another_sweep_are_refused_and_the_report_stays(
-    tmp_path: Path, changes: dict[str, Any]
+    report_of_peak: str, copy_of_peak: Path, changes: dict[str, Any]
 ) -> None:
-    report = reported(write_sweep(tmp_path, PEAK))
-    write_params(tmp_path, **changes)
-    errors = fail_stage(tmp_path, "report")
+    write_params(copy_of_peak, **changes)
+    errors = fail_stage(copy_of_peak, "report")
     assert "metrics/ is not of the sweep in params.yaml; `dvc repro`" in errors
-    assert (tmp_path / "metrics" / "report.md").read_text(encoding="utf-8") == report
-    assert {path.name for path in (tmp_path / "metrics").iterdir()} == {
+    report = copy_of_peak / "metrics" / "report.md"
+    assert report.read_text(encoding="utf-8") == report_of_peak
+    assert {path.name for path in report.parent.iterdir()} == {
         *FILES,
         *BESIDE,
         "report.md",

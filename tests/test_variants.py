@@ -4,7 +4,6 @@ import csv
 import json
 import math
 import re
-import shutil
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from stages import plot, report
+from stages import report
 from stages.analysis.comparison import comparisons
 from stages.analysis.depth import depth_theory
 from stages.analysis.findings import findings
@@ -22,14 +21,22 @@ from stages.analysis.grid import find_grid
 from stages.analysis.metrics import read_metrics
 from stages.core.trial import Trial
 from stages.figures.map import variant_map
-from stages.figures.pictures import pictures as drawn
+from stages.figures.pictures import pictures
 from stages.figures.slides import slides
 from stages.figures.style import house_style
 from stages.figures.variants import spread_out
 from stages.figures.variants import variants as draw_variants
 from tests.conftest import PICTURES, run_stage, write_params
 from tests.maps import RATES, inside, over_rates, row_of
-from tests.models import aggregated, module_of, record, results_of, setting_of, small_data
+from tests.models import (
+    aggregated,
+    module_of,
+    record,
+    results_of,
+    setting_of,
+    small_data,
+    write_models,
+)
 from tests.readable import assert_readable
 
 OPTIMISERS: dict[str, Any] = {
@@ -46,24 +53,23 @@ def narrow(variant: str, trial: Trial) -> list[float]:
     return [0.95 if variant == "adam" else max(0.1, 0.93 - 0.6 * distance)] * trial.records
 
 
-def told(folder: Path, **changes: Any) -> str:
-    """Draw and report `folder`; the report."""
-    plot.main(folder)
+def told(folder: Path) -> str:
+    """Report `folder`; the report."""
     report.main(folder)
     return (folder / "metrics" / "report.md").read_text(encoding="utf-8")
 
 
-def pictures(folder: Path) -> set[str]:
-    return {path.name for path in (folder / "plots").iterdir()}
-
-
 def figures_of(folder: Path) -> dict[str, Figure]:
+    """All pictures, not yet drawn."""
     with house_style():
-        return drawn(read_metrics(folder / "metrics"))
+        figures = pictures(read_metrics(folder / "metrics"))
+    assert {f"{name}.png" for name in figures} == PICTURES
+    return figures
 
 
 def words(figure: Figure) -> str:
-    return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    texts = (text.get_text() for text in figure.findobj(Text) if isinstance(text, Text))
+    return " ".join(texts).replace("\n", " ")
 
 
 def rows(folder: Path, name: str) -> list[dict[str, str]]:
@@ -73,9 +79,17 @@ def rows(folder: Path, name: str) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def optimisers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("optimisers")
-    write_params(folder, model=TINY, variants=OPTIMISERS)
-    return aggregated(folder, narrow)
+    """The folder of a study, which the doors of all later stages were given."""
+    project = tmp_path_factory.mktemp("optimisers")
+    study = project / "study"
+    study.mkdir()
+    write_params(study, model=TINY, variants=OPTIMISERS)
+    write_models(study, narrow)
+    (project / "data").mkdir()
+    (study / "data" / "raw").rename(project / "data" / "raw")
+    for stage in ("aggregate", "plot", "report"):
+        run_stage(project, stage, "study")
+    return study
 
 
 def test_every_table_names_the_variant_first(optimisers: Path) -> None:
@@ -91,14 +105,13 @@ def test_every_table_names_the_variant_first(optimisers: Path) -> None:
 
 
 def test_variants_are_compared_in_one_picture_and_one_report(optimisers: Path) -> None:
-    text = told(optimisers)
-    assert pictures(optimisers) == PICTURES
+    text = (optimisers / "metrics" / "report.md").read_text(encoding="utf-8")
     assert "9 networks (12-4-3-10, ReLU) were trained on MNIST, in 3 variants that" in text
     assert "differ in `train.lr` and `train.optimizer`." in text
     assert re.search(r"\| sgd \| 0.01 \| SGD \| 0.0316 \| 91\.\d\d% \|", text)
     assert "adam reaches 95.00 % at σ = 0.001, the highest of all." in text
-    drawn = figures_of(optimisers)
-    looked_into = {n for n, figure in drawn.items() if ": adam " in f"{words(figure)} "}
+    figures = figures_of(optimisers)
+    looked_into = {n for n, figure in figures.items() if ": adam " in f"{words(figure)} "}
     assert looked_into == {"signals", "weight_histograms", "before_after", "features"}
     answers = json.loads((optimisers / "metrics" / "answer.json").read_text())
     assert {name: answer["at_chance"] for name, answer in answers.items()} == {
@@ -108,12 +121,9 @@ def test_variants_are_compared_in_one_picture_and_one_report(optimisers: Path) -
     }
 
 
-def test_the_doors_take_the_folder_of_a_study(optimisers: Path, tmp_path: Path) -> None:
-    shutil.copytree(optimisers, tmp_path / "study")
-    shutil.copytree(optimisers / "data" / "raw", tmp_path / "data" / "raw")
-    for stage in ("aggregate", "plot", "report"):
-        run_stage(tmp_path, stage, "study")
-    assert pictures(tmp_path / "study") == PICTURES
+def test_the_doors_take_the_folder_of_a_study(optimisers: Path) -> None:
+    assert {path.name for path in (optimisers / "plots").iterdir()} == PICTURES
+    assert {path.name for path in optimisers.parent.iterdir()} == {"study", "data"}
 
 
 def test_variants_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> None:
@@ -124,6 +134,7 @@ def test_variants_on_other_data_are_not_held_against_each_other(tmp_path: Path) 
     assert "On MNIST, a reaches" in text
     assert "On Fashion-MNIST, b reaches" in text
     assert "highest of all" not in text
+    assert "On Fashion-MNIST, b reaches" in words(figures_of(tmp_path)["accuracy_vs_sigma"])
     chances = {row["variant"]: float(row["chance"]) for row in rows(tmp_path, "accuracy.csv")}
     assert chances == {"a": 0.1, "b": 0.25}
 
@@ -136,8 +147,10 @@ def test_chance_and_wording_are_those_of_the_data(tmp_path: Path) -> None:
     assert "No network learned at any σ: each ended at chance (77.94 % or less)" in text
     assert "(12-4-3-3, tanh)" in text
     assert "trained on my/a&#95;b." in text
-    assert "MNIST" not in text
-    assert "ReLU" not in text
+    figures = figures_of(tmp_path)
+    assert "No network learned at any σ" in words(figures["map"])
+    assert "12-4-3-3, tanh" in words(figures["signals"])
+    assert not re.search("MNIST|ReLU", " ".join([text, *map(words, figures.values())]))
 
 
 def test_a_module_has_names_of_layers_and_no_theory(tmp_path: Path) -> None:
@@ -145,7 +158,6 @@ def test_a_module_has_names_of_layers_and_no_theory(tmp_path: Path) -> None:
     write_params(tmp_path, model={"network": module.path}, sweep={"biases": "zero"})
     aggregated(tmp_path, narrow, modules={(module.path, "mnist"): module})
     text = told(tmp_path)
-    assert pictures(tmp_path) == PICTURES
     assert rows(tmp_path, "theory.csv") == []
     assert "(Small of networks/small.py)" in text
     assert "weights from N(0, σ²), biases 0, gains of normalisation 1" in text
@@ -154,23 +166,26 @@ def test_a_module_has_names_of_layers_and_no_theory(tmp_path: Path) -> None:
     setting = read_metrics(tmp_path / "metrics")[0].setting
     fans = [(layer.name, layer.fan_in, layer.fan_out) for layer in setting.layers]
     assert fans == [("conv", 12, 20), ("out", 20, 10)]
-    drawn = figures_of(tmp_path)
-    assert {"conv", "out"} <= {t.get_text() for t in drawn["signals"].legends[0].get_texts()}
-    assert "first layer of Small" in words(drawn["features"])
+    figures = figures_of(tmp_path)
+    assert {"conv", "out"} <= {t.get_text() for t in figures["signals"].legends[0].get_texts()}
+    assert "first layer of Small" in words(figures["features"])
+    for name in ("signals", "features"):
+        assert_readable(figures[name])
 
 
 def test_without_weights_pictures_of_them_say_why_and_the_report_has_none(tmp_path: Path) -> None:
     asked = {"keep_weights": False, "initializers": ["orthogonal"]}
     write_params(tmp_path, model=TINY, sweep=asked)
     text = told(aggregated(tmp_path, narrow))
-    assert pictures(tmp_path) == PICTURES
-    drawn = figures_of(tmp_path)
-    of_weights = {name for name, figure in drawn.items() if "keep_weights: false" in words(figure)}
+    figures = figures_of(tmp_path)
+    of_weights = {n for n, figure in figures.items() if "keep_weights: false" in words(figure)}
     assert of_weights == {"weight_histograms", "before_after", "features"}
+    for name in of_weights:
+        assert_readable(figures[name])
     for name in ("histograms.csv", "layers.csv", "distributions.csv", "theory.csv"):
         assert rows(tmp_path, name) == []
     linked = set(re.findall(r"\(\.\./plots/(.+?)\.png\)", text))
-    assert linked == set(drawn) - of_weights
+    assert linked == set(figures) - of_weights
     assert "orthogonal ends at" in text
 
 
@@ -185,6 +200,8 @@ def test_steps_shorter_than_an_epoch_are_told_as_steps(tmp_path: Path) -> None:
     assert "first epoch" not in text.split("## Numbers")[1]
     setting = read_metrics(tmp_path / "metrics")[0].setting
     assert setting.length == "3 steps"
+    figures = figures_of(tmp_path)
+    assert all("after 3 steps" in words(figures[name]) for name in ("signals", "features"))
 
 
 def test_an_unfinished_epoch_is_told_as_its_step() -> None:
@@ -207,6 +224,9 @@ def test_with_fan_in_scale_layers_are_measured_in_units_of_their_own(tmp_path: P
         [0.1 * math.sqrt(n) for n in (12, 4, 3)], rel=0.5
     )
     assert "standard deviation of initial weights times √fan-in" in told(tmp_path)
+    figures = figures_of(tmp_path)
+    for name in ("accuracy_vs_sigma", "map", "signals", "weight_histograms"):
+        assert "times √fan-in" in words(figures[name])
 
 
 def test_a_textbook_speaks_of_the_network_at_hand() -> None:
@@ -231,7 +251,6 @@ def test_depths_and_activations_make_a_map_with_theory(tmp_path: Path) -> None:
     asked = {"sigmas": EVEN, "scale": "fan_in", "keep_weights": False, "initializers": []}
     write_params(tmp_path, sweep=asked, variants=DEPTHS)
     text = told(aggregated(tmp_path, narrow))
-    assert pictures(tmp_path) == PICTURES
     assert "../plots/map.png" in text
     results = [metrics.results() for metrics in read_metrics(tmp_path / "metrics")]
     grid = find_grid(results)
@@ -246,9 +265,8 @@ def test_depths_and_activations_make_a_map_with_theory(tmp_path: Path) -> None:
     assert relu is not None
     assert relu.critical == pytest.approx(2)
     assert relu.scale(1.0) == pytest.approx(1 / math.log(2))
-    with house_style():
-        figure = variant_map(results)
-        assert_readable(figure)
+    figure = figures_of(tmp_path)["map"]
+    assert_readable(figure)
     lines = {"6 ξ", "6 / |log χ₁|", "χ₁ = 1"}
     marks = {"6 ξ, measured", "6 / |log χ₁|, measured"}
     assert {text.get_text() for text in figure.legends[0].get_texts()} == lines | marks

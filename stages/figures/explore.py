@@ -9,6 +9,7 @@ import gzip
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,7 +88,7 @@ def page(metrics: Sequence[Metrics]) -> str:
     parts = {
         "style": _source("style.css"),
         "script": "\n".join(['"use strict";', *map(_source, SCRIPTS)]),
-        "vega": _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode()),
+        "vega": _vega(),
     }
     for detail in _DETAILS:
         pixels = Pixels()
@@ -107,6 +108,12 @@ def page(metrics: Sequence[Metrics]) -> str:
 
 def _source(name: str) -> str:
     return (SOURCES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _vega() -> str:
+    """Vega and what embeds its charts, the same in each page; to bundle it takes a second."""
+    return _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
 
 
 def _packed(content: bytes) -> str:

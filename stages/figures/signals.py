@@ -1,6 +1,7 @@
 """Why a sigma works: signals of each layer, what theory predicts, what training did."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -65,7 +66,7 @@ class _Layers:
     def many(self) -> bool:
         return self.count > len(_FEW_LAYERS)
 
-    @property
+    @cached_property
     def scale(self) -> ScalarMappable:
         return ScalarMappable(Normalize(1, self.count), dark("viridis"))
 

@@ -94,23 +94,32 @@ def _legend_entries(figure: Figure) -> dict[str, Artist]:
 def _fit(figure: Figure, row: Sequence[Axes], entries: dict[str, Artist]) -> None:
     """Show a legend of `entries` that is no wider than the page, and fold labels of a row."""
     _fit_legend(figure, entries)
-    page, labelled = figure.bbox, sum(bool(axes.get_xlabel()) for axes in row)
     boxes = _laid_out(figure, row)
-    for bar in (axes for axes in figure.axes if axes.get_subplotspec() is None):
-        _fold(bar.xaxis.label, bar.xaxis.label.get_window_extent().width, 0.97 * page.width)
-        _fold(bar.yaxis.label, bar.yaxis.label.get_window_extent().height, 0.6 * page.height)
-    for axes, box in zip(row, boxes, strict=True):
-        across, up = axes.xaxis.label, axes.yaxis.label
-        _fold(across, across.get_window_extent().width, 0.97 * page.width / max(labelled, 1))
-        _fold(up, up.get_window_extent().height, 1.1 * box.height)
-    for text in figure.texts:
-        if text.get_rotation():  # beside all panels
-            _fold(text, text.get_window_extent().height, page.height / 2)
-            text.set_y((boxes[0].y0 + boxes[0].y1) / 2 / page.height)
-    boxes = _laid_out(figure, row)
-    ends = [*(box.x0 for box in boxes[1:]), page.x1]
+    if _fold_labels(figure, row, boxes):
+        boxes = _laid_out(figure, row)
+    ends = [*(box.x0 for box in boxes[1:]), figure.bbox.x1]
     for title, box, end in zip(map(_title, row), boxes, ends, strict=True):
         _fold(title, title.get_window_extent().width, 0.97 * (end - box.x0))
+
+
+def _fold_labels(figure: Figure, row: Sequence[Axes], boxes: Sequence[BboxBase]) -> bool:
+    """Break labels that are longer than what they stand beside; whether there were any."""
+    page, labelled = figure.bbox, sum(bool(axes.get_xlabel()) for axes in row)
+    folded = []
+    for bar in (axes for axes in figure.axes if axes.get_subplotspec() is None):
+        across, up = bar.xaxis.label, bar.yaxis.label
+        folded += [_fold(across, across.get_window_extent().width, 0.97 * page.width)]
+        folded += [_fold(up, up.get_window_extent().height, 0.6 * page.height)]
+    for axes, box in zip(row, boxes, strict=True):
+        across, up = axes.xaxis.label, axes.yaxis.label
+        room = 0.97 * page.width / max(labelled, 1)
+        folded += [_fold(across, across.get_window_extent().width, room)]
+        folded += [_fold(up, up.get_window_extent().height, 1.1 * box.height)]
+    for text in figure.texts:
+        if text.get_rotation():  # beside all panels
+            folded += [_fold(text, text.get_window_extent().height, page.height / 2)]
+            text.set_y((boxes[0].y0 + boxes[0].y1) / 2 / page.height)
+    return any(folded)
 
 
 def _fit_legend(figure: Figure, entries: dict[str, Artist]) -> None:
@@ -138,12 +147,13 @@ def _title(axes: Axes) -> Text:
     return next(text for text in texts if text.get_text() == said)
 
 
-def _fold(text: Text, length: float, room: float) -> None:
-    """Break a text `length` pixels long into as many lines as `room` pixels ask for."""
+def _fold(text: Text, length: float, room: float) -> bool:
+    """Break a text `length` pixels long into as many lines as `room` asks for, if more than one."""
     label, lines = text.get_text(), ceil(length / room)
     if lines > 1:
         folded = (_folded(label, width) for width in range(len(label) // lines, len(label) + 1))
         text.set_text(next(fold for fold in folded if fold.count("\n") < lines))
+    return lines > 1
 
 
 def _folded(label: str, width: int) -> str:

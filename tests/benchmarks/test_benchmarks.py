@@ -22,7 +22,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import bench, modules
 from benchmarks.floor import training_flops
 from benchmarks.isolate import in_fresh_process
-from benchmarks.module import initial_network
 from benchmarks.picture import picture
 from benchmarks.report import Report, build
 from benchmarks.rounds import Measured, train
@@ -91,6 +90,8 @@ def strict_json(path: Path) -> Any:
 
 
 def test_floor_counts_what_autograd_multiplies(trial: Trial) -> None:
+    from benchmarks.module import initial_network  # imports torch._dynamo, which is dear
+
     network, images = initial_network(trial), torch.randn(64, 784)
     with FlopCounterMode(display=False) as counter:
         nn.functional.cross_entropy(network(images), torch.zeros(64).long()).backward()
