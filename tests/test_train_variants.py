@@ -160,24 +160,22 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def test_steps_that_are_no_whole_epochs_end_with_a_record_of_their_own(workspace: Path) -> None:
+def test_steps_that_are_no_whole_epochs_have_a_record_of_their_own_and_others_are_epochs(
+    workspace: Path,
+) -> None:
     in_an_epoch = 4
-    variants = {str(steps): {"train": {"steps": steps}} for steps in (3, 6)}
-    trained(workspace, sweep={"num_points": 1}, variants=variants)
-    for steps, epochs in ((3, [1]), (6, [1, 2])):
-        [record] = (workspace / "data" / "models" / str(steps)).glob("*/trial.json")
+    variants = {f"steps-{steps}": {"train": {"steps": steps}} for steps in (3, 6, 8)}
+    variants["epochs-2"] = {"train": {"epochs": 2}}
+    output = trained(workspace, sweep={"num_points": 1}, variants=variants)
+    assert "3 trials: 0 reused, 3 to train" in output
+    for steps, epochs in ((3, [1]), (6, [1, 2]), (8, [1, 2])):
+        [record] = (workspace / "data" / "models" / f"steps-{steps}").glob("*/trial.json")
         content = json.loads(record.read_bytes())
         assert [epoch["epoch"] for epoch in content["history"]] == epochs
         assert divmod(steps, in_an_epoch) == (
             content["trial"]["epochs"],
             content["trial"]["extra_steps"],
         )
-
-
-def test_steps_that_are_whole_epochs_are_those(workspace: Path) -> None:
-    variants = {"epochs": {"train": {"epochs": 2}}, "steps": {"train": {"steps": 8}}}
-    asked = trained(workspace, variants=variants)
-    assert "3 trials: 0 reused, 3 to train: 2 epochs each" in asked
 
 
 def test_the_network_of_a_user_is_trained_to_the_same_bits_on_any_number_of_processes(
