@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cache")
 IMPORTED = {
     "stages": ("scipy.linalg",),  # theory imports it when it is called
+    "mirrors": ("torchvision.datasets", "pypi_simple"),  # and download these, to ask the network
     "dvc": (
         "dvc.cli.parser",
         "dvc.data_cloud",
@@ -49,12 +50,14 @@ def run_door(
     typed: str = "",
     timeout: int,
     meanwhile: Callable[[int], None] | None = None,
+    server: str = "stages",
 ) -> subprocess.CompletedProcess[str]:
     """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds.
 
     `meanwhile` gets the number of its process as soon as that has begun, in a group of its own.
+    `server` is the one of IMPORTED that it is forked from.
     """
-    return _ask("stages", f"stages.{door}", arguments, cwd, environment, typed, timeout, meanwhile)
+    return _ask(server, f"stages.{door}", arguments, cwd, environment, typed, timeout, meanwhile)
 
 
 def run_dvc(
@@ -113,7 +116,7 @@ def serve(name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `stages` leaves it to a door that begins
     for module in IMPORTED[name]:
         import_module(module)
-    for door in DOORS if name == "stages" else ():
+    for door in DOORS if name != "dvc" else ():
         import_module(f"stages.{door}")
         del sys.modules[f"stages.{door}"]  # `python -m` finds no door imported
     gc.freeze()
