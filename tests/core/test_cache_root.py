@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import HANGS_AFTER, REPOSITORY
+from tests.forked import run_dvc
 
 ASK = "from stages.core.cache import cache_root; print('cache:', cache_root().absolute())"
 STAGE = f"""
@@ -18,25 +19,29 @@ stages:
 """
 
 
-def run(folder: Path, *command: str) -> str:
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(REPOSITORY),
-        **{f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")},
-        **{f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")},
-    }
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PYTHONPATH": str(REPOSITORY),
+    **{f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")},
+}
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, env=ENVIRONMENT, check=True)
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    """What the command printed."""
+    done = run_dvc(*arguments, cwd=folder, environment=ENVIRONMENT, timeout=HANGS_AFTER)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def asked(folder: Path, *arguments: str) -> Path:
     """Where the stage says that the cache is."""
-    output = run(folder, sys.executable, "-m", "dvc", *arguments)
-    [line] = [line for line in output.splitlines() if "cache: " in line]
+    [line] = [line for line in dvc(folder, *arguments).splitlines() if "cache: " in line]
     return Path(line.rpartition("cache: ")[2]).resolve()
 
 
@@ -48,16 +53,16 @@ def outer(tmp_path: Path) -> Path:
     inner.mkdir(parents=True)
     (inner / "dvc.yaml").write_text(STAGE)
     (inner / "params.yaml").write_text("x: 1\n")
-    run(outer, "git", "init", "-q")
+    git(outer, "init", "-q")
     return outer
 
 
 def initialise(outer: Path, *folders: Path) -> None:
     for folder in folders:
         subdir = ["--subdir"] * (folder != outer)
-        run(folder, sys.executable, "-m", "dvc", "init", "-q", *subdir)
-    run(outer, "git", "add", "-A")
-    run(outer, "git", "commit", "-qm", "project")
+        dvc(folder, "init", "-q", *subdir)
+    git(outer, "add", "-A")
+    git(outer, "commit", "-qm", "project")
 
 
 COMMANDS = (("exp", "run", "--temp"), ("repro",))
