@@ -24,6 +24,7 @@ DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cac
 IMPORTED = {
     "stages": ("scipy.linalg",),  # theory imports it when it is called
     "cluster": ("stages.engine.cluster",),  # train imports it when it is asked for Dask
+    "mirrors": ("torchvision.datasets", "pypi_simple"),  # and download these, to ask the network
     "dvc": (
         "dvc.cli.parser",
         "dvc.data_cloud",
@@ -51,10 +52,12 @@ def run_door(
     timeout: int,
     server: str = "stages",
     meanwhile: Callable[[int], None] | None = None,
+    server: str = "stages",
 ) -> subprocess.CompletedProcess[str]:
     """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds.
 
     `meanwhile` gets the number of its process as soon as that has begun, in a group of its own.
+    `server` is the one of IMPORTED that it is forked from.
     """
     return _ask(server, f"stages.{door}", arguments, cwd, environment, typed, timeout, meanwhile)
 
@@ -115,7 +118,7 @@ def serve(name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `stages` leaves it to a door that begins
     for module in IMPORTED[name]:
         import_module(module)
-    for door in DOORS if name == "stages" else ():
+    for door in DOORS if name != "dvc" else ():
         import_module(f"stages.{door}")
         del sys.modules[f"stages.{door}"]  # `python -m` finds no door imported
     gc.freeze()

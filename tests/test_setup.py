@@ -7,9 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,7 @@ from threading import Thread
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, wait_until
 
 PYTHON = getattr(sys, "_base_executable", sys.executable)
 OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
@@ -36,17 +36,36 @@ class Project:
 
     def make(self, python: str = f"PYTHON={PYTHON}", succeeds: bool = True) -> str:
         """Run `make install`; what it printed."""
-        done = subprocess.run(
+        process = self.start(python)
+        output, _ = process.communicate()
+        assert (process.returncode == 0) == succeeds, output
+        return output
+
+    def start(self, python: str = f"PYTHON={PYTHON}") -> subprocess.Popen[str]:
+        return subprocess.Popen(
             ["make", "--silent", "--no-print-directory", python, "install"],
-            check=False,
             cwd=self.path,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
-        assert (done.returncode == 0) == succeeds, done.stdout
-        return done.stdout
+
+    def make_and_kill(self) -> str:
+        """Run `make install` into the middle of making .venv anew; what it printed."""
+        configuration = self.path / ".venv" / "pyvenv.cfg"
+        before = configuration.stat().st_mtime_ns
+
+        def is_anew() -> bool:
+            with suppress(FileNotFoundError):
+                return configuration.stat().st_mtime_ns != before
+            return False
+
+        process = self.start()
+        wait_until(is_anew)
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()[0]
 
     def refusal(self, python: str = f"PYTHON={PYTHON}") -> str:
         """The line, beside make's own, that it ends with where it cannot go on."""
@@ -88,7 +107,7 @@ def write_wheel(folder: Path, version: str) -> str:
     path = folder / f"tiny-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
         for name, text in files.items():
-            wheel.writestr(name, text)
+            wheel.writestr(zipfile.ZipInfo(name), text)  # without the time
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -96,10 +115,14 @@ def new_project(path: Path) -> Project:
     path.mkdir()
     for name in ("Makefile", "install.py"):
         shutil.copy(REPOSITORY / name, path)
-    (path / "requirements-uv.lock").write_text("# uv is not to be had here\n")
+    without_uv(path)
     project = Project(path)
     project.lock("1.0")
     return project
+
+
+def without_uv(path: Path) -> None:
+    (path / "requirements-uv.lock").write_text("# uv is not to be had here\n")
 
 
 @pytest.fixture
@@ -111,9 +134,9 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A git repository with an environment, made by uv where that is to be had."""
-    project = new_project(tmp_path_factory.mktemp("shared") / "project")
+    project = new_project(tmp_path_factory.mktemp("installed") / "project")
     subprocess.run(["git", "init", "-q"], cwd=project.path, check=True)
     shutil.copy(REPOSITORY / "requirements-uv.lock", project.path)
     output = project.make()
@@ -122,15 +145,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-@pytest.fixture
-def installed(shared: Project) -> Project:
-    """The shared environment, with version 1.0 in it."""
-    shared.lock("1.0")
-    shared.make()
-    return shared
-
-
 def test_what_the_lock_names_is_installed_once_and_another_lock_again(installed: Project) -> None:
+    installed.lock("1.0")
+    installed.make()
     assert installed.version() == "1.0"
     assert installed.make() == ""
     installed.lock("2.0")
@@ -139,17 +156,17 @@ def test_what_the_lock_names_is_installed_once_and_another_lock_again(installed:
 
 
 @pytest.fixture
-def index(installed: Project) -> Iterator[str]:
-    """A package index with version 4.0 alone, by its URL with a password."""
+def index(installed: Project, version: str) -> Iterator[str]:
+    """A package index with this version alone, by its URL with a password."""
     wheels = installed.path / "wheels"
-    digest = write_wheel(wheels, "4.0")
-    wheel = "tiny-4.0-py3-none-any.whl"
+    digest = write_wheel(wheels, version)
+    wheel = f"tiny-{version}-py3-none-any.whl"
     page = installed.path / "index" / "simple" / "tiny"
     page.mkdir(parents=True)
     shutil.move(wheels / wheel, page)
     (page / "index.html").write_text(f'<a href="{wheel}#sha256={digest}">{wheel}</a>')
     lock = installed.path / "requirements.lock"
-    lock.write_text(f"tiny==4.0 --hash=sha256:{digest}\n")
+    lock.write_text(f"tiny=={version} --hash=sha256:{digest}\n")
     serve = partial(SimpleHTTPRequestHandler, directory=str(installed.path / "index"))
     with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -158,9 +175,9 @@ def index(installed: Project) -> Iterator[str]:
     shutil.rmtree(installed.path / "index")
 
 
-@pytest.mark.parametrize("told_by", ["variable", "file"])
+@pytest.mark.parametrize(("told_by", "version"), [("variable", "4.0"), ("file", "5.0")])
 def test_uv_asks_the_index_of_pip_and_nobody_reads_its_password(
-    installed: Project, index: str, told_by: str
+    installed: Project, index: str, told_by: str, version: str
 ) -> None:
     if not (installed.path / ".venv" / "bin" / "uv").exists():
         pytest.skip("uv is not to be had here")
@@ -176,58 +193,44 @@ def test_uv_asks_the_index_of_pip_and_nobody_reads_its_password(
     project = Project(installed.path)
     project.environment = {**inherited, **told, **local}
     output = project.make()
-    assert project.version() == "4.0"
+    assert project.version() == version
     assert "by pip" not in output
     assert "secret" not in output
 
 
-def test_a_package_of_another_digest_is_refused_and_the_next_run_starts_over(
-    installed: Project,
-) -> None:
+def test_an_installation_that_was_refused_or_killed_does_not_count(installed: Project) -> None:
     write_wheel(installed.path / "wheels", "3.0")
     installed.lock("3.0", digest=64 * "0")
     assert "could not be installed" in installed.make(succeeds=False)
     installed.lock("3.0")
+    assert "built anew" in installed.make_and_kill()
     assert "built anew" in installed.make()
     assert installed.version() == "3.0"
 
 
-def test_an_installation_that_was_killed_does_not_count_and_pip_does_without_uv(
-    project: Project,
-) -> None:
-    process = subprocess.Popen(
-        ["make", f"PYTHON={PYTHON}", "install"], cwd=project.path, start_new_session=True
-    )
-    while not (project.path / ".venv" / "bin" / "python").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    output = project.make()
-    assert "built anew" in output
-    assert "by pip" in output
-    assert project.version() == "1.0"
-
-
-def test_a_moved_checkout_is_installed_anew_also_while_it_is_activated(
+def test_a_moved_checkout_is_installed_anew_while_it_is_activated_and_by_pip_without_uv(
     installed: Project, tmp_path: Path
 ) -> None:
     moved = Project(shutil.copytree(installed.path, tmp_path / "moved", symlinks=True))
     moved.environment["PATH"] = f"{moved.path}/.venv/bin{os.pathsep}{os.environ['PATH']}"
-    assert "built anew" in moved.make("PYTHON=python3")
+    without_uv(moved.path)
+    moved.lock("1.0")
+    output = moved.make("PYTHON=python3")
+    assert "built anew" in output
+    assert "by pip" in output
     assert moved.version() == "1.0"
 
 
 def test_a_link_to_a_finished_environment_is_taken_and_never_emptied(
     installed: Project, tmp_path: Path
 ) -> None:
-    other = new_project(tmp_path / "other")
+    other, version = new_project(tmp_path / "other"), installed.version()
     (other.path / ".venv").symlink_to(installed.path / ".venv")
     shutil.copy(installed.path / "requirements.lock", other.path)
     assert other.make() == ""
     other.lock("2.0")
     assert ".venv is a link to" in other.refusal()
-    assert installed.version() == "1.0"
+    assert installed.version() == version
 
 
 def test_a_downloaded_zip_is_told_how_to_become_a_repository(tmp_path: Path) -> None:

@@ -19,24 +19,22 @@ stages:
 """
 
 
-def environment() -> dict[str, str]:
-    """That of a user of whom neither DVC nor git knows anything."""
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(REPOSITORY),
-        **{f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")},
-        **{f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")},
-    }
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PYTHONPATH": str(REPOSITORY),
+    **{f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")},
+}
 
 
 def git(folder: Path, *arguments: str) -> None:
-    command = ["git", *arguments]
-    subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=True)
+    subprocess.run(["git", *arguments], cwd=folder, env=ENVIRONMENT, check=True)
 
 
 def dvc(folder: Path, *arguments: str) -> str:
-    done = run_dvc(*arguments, cwd=folder, environment=environment(), timeout=HANGS_AFTER)
+    """What the command printed."""
+    done = run_dvc(*arguments, cwd=folder, environment=ENVIRONMENT, timeout=HANGS_AFTER)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
