@@ -1,5 +1,6 @@
 """Fixtures that the tests of several stages share."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -67,6 +68,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((place for place, name in enumerate(DEAR) if name in names), len(DEAR))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all that was imported, which it would look at time and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -247,13 +247,15 @@ def record_file(record: Record) -> bytes:
 
 
 def weights_of(trial: Trial) -> dict[str, NDArray[Any]]:
-    """All tensors of its network before training."""
+    """All tensors of its network before training; of a scheme they have the deviation 1/√fan-in."""
     rng = np.random.default_rng(trial.replicate)
-    sigma = trial.start.sigma or 0.1
+
+    def drawn(shape: tuple[int, ...]) -> NDArray[np.float32]:
+        sigma = trial.start.sigma or 1 / math.sqrt(math.prod(shape[1:]))
+        return (sigma * rng.standard_normal(shape)).astype(np.float32)
+
     return {
-        name: (sigma * rng.standard_normal(shape)).astype(np.float32)
-        if kind == "F32"
-        else np.zeros(shape, np.int64)
+        name: drawn(shape) if kind == "F32" else np.zeros(shape, np.int64)
         for name, (kind, shape) in trial.network.tensors.items()
     }
 

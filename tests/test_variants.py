@@ -219,10 +219,8 @@ def test_with_fan_in_scale_layers_are_measured_in_units_of_their_own(tmp_path: P
     assert [setting.he(layer) for layer in setting.layers] == pytest.approx([math.sqrt(2)] * 3)
     assert (setting.textbook.low, setting.textbook.high) == (0.1, 10)
     [named] = rows(tmp_path, "baselines.csv")
-    # Made-up weights of a scheme have the deviation 0.1, so σ is that times the root of 12, 4, 3.
-    assert [*map(float, named["layer_sigmas"].split())] == pytest.approx(
-        [0.1 * math.sqrt(n) for n in (12, 4, 3)], rel=0.5
-    )
+    # Made-up weights of a scheme have the deviation 1 / √fan-in.
+    assert [*map(float, named["layer_sigmas"].split())] == pytest.approx([1.0] * 3, rel=0.5)
     assert "standard deviation of initial weights times √fan-in" in told(tmp_path)
     figures = figures_of(tmp_path)
     for name in ("accuracy_vs_sigma", "map", "signals", "weight_histograms"):

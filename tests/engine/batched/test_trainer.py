@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.module import initial_values
 from stages.core.activations import ACTIVATIONS
 from stages.core.dataset import Dataset
+from stages.core.initializers import initial_parameters
 from stages.core.networks import Perceptron
 from stages.core.records import parse_record
 from stages.core.seeding import batch_order
@@ -72,7 +72,7 @@ def network_of(trial: Trial, parameters: Named) -> nn.Sequential:
 
 def train_with_autograd(trial: Trial, dataset: Dataset) -> tuple[Named, dict[str, Named]]:
     """The same experiment as any PyTorch user would write it: parameters, and moments by name."""
-    model = network_of(trial, initial_values(trial))
+    model = network_of(trial, initial_parameters(trial, images=lambda: torch.empty(0)))
     named = dict(model.named_parameters())
     further = {"eps": trial.adam_epsilon} if trial.optimizer == "adam" else {}
     optimizer = OPTIMIZERS[trial.optimizer](named.values(), lr=trial.learning_rate, **further)
