@@ -52,7 +52,6 @@ def run_door(
     timeout: int,
     server: str = "stages",
     meanwhile: Callable[[int], None] | None = None,
-    server: str = "stages",
 ) -> subprocess.CompletedProcess[str]:
     """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds.
 
