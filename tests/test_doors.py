@@ -225,6 +225,18 @@ def test_a_stage_ends_when_the_dvc_behind_a_shell_is_killed(
         assert dvc.stdout.read() == "report: interrupted\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="another kernel cannot be asked to")
+def test_what_a_killed_stage_started_dies_in_the_midst_of_an_import(workspace: Path) -> None:
+    write_params(workspace)
+    endless = "import time; open('importing', 'w').close(); time.sleep(1000)"
+    (workspace / "scipy.py").write_text(endless)  # which only training processes need
+    process = start_stage(workspace, "train")
+    wait_until((workspace / "importing").exists)
+    process.kill()
+    # The pipes end with the last process that could write to them.
+    process.communicate(timeout=HANGS_AFTER)
+
+
 def test_a_stage_goes_on_when_the_shell_around_dvc_ends(
     waiting: tuple[Path, bytes], tmp_path: Path
 ) -> None:
