@@ -6,7 +6,6 @@ from stages.process.obedience import die_with_parent
 die_with_parent()  # elsewhere it imports to the end before it looks whether anybody waits for it
 
 with uncollected():
-    import scipy.sparse.linalg  # the curvature imports it when it is asked for
-    import scipy.special  # noqa: F401, and so do activations
+    import scipy.special  # noqa: F401, activations import it when they are asked for
 
     import stages.engine.worker  # noqa: F401

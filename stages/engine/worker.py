@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import scipy.sparse.linalg  # noqa: F401, so that its BLAS is there when set_up limits it
 import torch
+from threadpoolctl import threadpool_limits
 
 from stages.core.dataset import Dataset
 from stages.core.networks import Module
@@ -41,8 +43,13 @@ _worker: _Worker
 def set_up(
     datasets: Mapping[str, Dataset], modules: Path, work_ended: Callable[[int], None]
 ) -> None:
-    """Make this process ready to train; `work_ended` is told how much work networks have done."""
+    """Make this process ready to train; `work_ended` is told how much work networks have done.
+
+    For good it has one BLAS thread: of several threads that train here, as on a Dask worker, the
+    first to measure a sharpness would else give the others back as many as there are cores.
+    """
     global _worker
+    threadpool_limits(1, user_api="blas")
     _worker = _Worker(datasets, modules, work_ended)
 
 
