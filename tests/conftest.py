@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from stages.core.dataset import RAW, Dataset
@@ -98,19 +99,36 @@ def published(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """That of data/raw in the repository where it is complete, else the files are fetched once."""
     if is_complete(raw := REPOSITORY / RAW / name, PUBLISHED[name].files):
         return raw
-    folder = tmp_path_factory.mktemp(name)
-    write_params(folder, data={"name": name})
-    run = subprocess.run(
-        [sys.executable, "-m", "stages.download"],
-        check=False,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-    )
-    if run.returncode != 0:
-        pytest.skip(f"{PUBLISHED[name].title} cannot be had here: {run.stderr}")
-    return folder / RAW / name
+
+    def fetch(folder: Path) -> None:
+        write_params(folder, data={"name": name})
+        run = subprocess.run(
+            [sys.executable, "-m", "stages.download"],
+            check=False,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+        )
+        if run.returncode != 0:
+            pytest.skip(f"{PUBLISHED[name].title} cannot be had here: {run.stderr}")
+
+    return made_once(name, fetch, tmp_path_factory) / RAW / name
+
+
+def made_once(
+    name: str, make: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder that the processes of pytest-xdist share; the first that asks has it filled."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    path = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not path.exists():
+            make(fresh := tmp_path_factory.mktemp(name))
+            fresh.rename(path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from tests.conftest import HANGS_AFTER, REPOSITORY
+from tests.conftest import HANGS_AFTER, REPOSITORY, made_once
 from tests.forked import run_dvc
 
 
@@ -105,21 +104,15 @@ def environment_of_dvc(mnist_dir: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clone:
-    """A clone with the sweep of 3 sigmas and 1 epoch done, for all tests to read or copy.
+    """A clone with the sweep of 3 sigmas and 1 epoch done, for all tests to read or copy."""
 
-    The processes of pytest-xdist share it; the first that asks makes it.
-    """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    path = shared / "finished"
-    with FileLock(shared / "finished.lock"):
-        if not path.exists():
-            clone = make_clone(tmp_path_factory.mktemp("clone"), mnist_dir)
-            output = clone.repro("train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]")
-            assert "3 trials: 0 reused, 3 to train" in output
-            clone.path.rename(path)
-    return Clone(path, environment_of_dvc(mnist_dir))
+    def make(path: Path) -> None:
+        output = make_clone(path, mnist_dir).repro(
+            "train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]"
+        )
+        assert "3 trials: 0 reused, 3 to train" in output
+
+    return Clone(made_once("finished", make, tmp_path_factory), environment_of_dvc(mnist_dir))
 
 
 def copy_of(clone: Clone, path: Path) -> Clone:
