@@ -9,8 +9,12 @@ import pytest
 
 from tests.pipeline.conftest import Clone, copy_of
 
-QUEUED = {"wide": "sweep.sigma_max=100", "wider": "sweep.sigma_max=1000", "bad": "train.lr=-1"}
-"""Experiments by name, and what each sets."""
+QUEUED = {
+    "wide": ("sweep.sigma_max=100",),
+    "wider": ("sweep.sigma_max=1000", "report"),  # all that its numbers need
+    "bad": ("train.lr=-1",),
+}
+"""Experiments by name: what each sets, and the stage at which it may end."""
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +23,8 @@ def committed(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clon
     clone = copy_of(finished, tmp_path_factory.mktemp("committed") / "clone")
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "three sigmas")
-    for name, setting in QUEUED.items():  # up to report, for all that their numbers need
-        clone.dvc("exp", "run", "--queue", "--name", name, "-S", setting, "report")
+    for name, (setting, *stages) in QUEUED.items():
+        clone.dvc("exp", "run", "--queue", "--name", name, "-S", setting, *stages)
     # Until its workers end, who hold what it prints to.
     clone.run(sys.executable, "-m", "dvc", "queue", "start", "-j", "2")
     clone.dvc("exp", "run", "--queue", "--name", "later", "-S", "sweep.seed=3")
@@ -131,7 +135,7 @@ def test_another_clone_pulls_an_experiment_and_trains_nothing(
     other.dvc("exp", "apply", "wide")
     models = other.path / "data" / "models"
     assert len(list(models.glob("*/weights.safetensors"))) == 3
-    assert "Running stage" not in other.dvc("repro", "report")
+    assert "Running stage" not in other.dvc("repro")
 
 
 def test_gc_of_dvc_leaves_the_trial_cache_alone_and_prune_what_experiments_use(
