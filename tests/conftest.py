@@ -25,7 +25,7 @@ from stages.core.published import PUBLISHED, is_complete
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.process.sums import sha256, write_sums
-from tests.forked import run_door
+from tests.forked import HANGS_AFTER, run_door
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEAR = (
@@ -35,8 +35,6 @@ DEAR = (
     *("test_setup", "test_plot", "test_extremes", "test_slides"),
 )
 """Folders and files of tests that take a third of a minute or more, the longest first."""
-HANGS_AFTER = 300
-"""Seconds that no command of the tests takes, even on a slow machine with much else to do."""
 
 PICTURES = {
     "accuracy_vs_sigma.png",
@@ -259,9 +257,7 @@ def replace_in(path: Path, old: str, new: str) -> None:
 
 def fail_stage(workspace: Path, stage: str, server: str = "stages") -> str:
     """Run a stage that must end with exit code 1 and one line on stderr; that line."""
-    done = run_door(
-        stage, cwd=workspace, environment=stage_environment(), timeout=HANGS_AFTER, server=server
-    )
+    done = run_door(stage, cwd=workspace, environment=stage_environment(), server=server)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     return done.stderr
@@ -276,7 +272,6 @@ def run_stage(
         *arguments,
         cwd=workspace,
         environment=stage_environment(),
-        timeout=HANGS_AFTER,
         server=server,
     )
     assert done.returncode == 0, done.stderr

@@ -1,30 +1,42 @@
-"""Doors, and `dvc`, in processes forked from one that has imported what they need, torch aside.
+"""Doors, and `dvc`, in processes forked from one that has imported what they need.
 
 Each is run as `python -m` runs it, from the guard above its imports to its exit code. Only the
 imports are spared, which cost more than most doors; tests/test_doors.py starts each from nothing.
 All have the same hashes, so one order of sets: what that might change is to be held against a run
 in another process.
+
+Run as a file, this is a Python for the stages of a pipeline: `as_python` makes it one.
 """
 
 import atexit
 import gc
 import json
+import multiprocessing.util
 import os
 import runpy
+import select
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import IO, Any, NoReturn
 
 DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cache")
+PIPELINE = "pipeline"
 IMPORTED = {
     "stages": ("scipy.linalg",),  # theory imports it when it is called
     "cluster": ("stages.engine.cluster",),  # train imports it when it is asked for Dask
     "mirrors": ("torchvision.datasets", "pypi_simple"),  # and download these, to ask the network
+    PIPELINE: ("scipy.linalg", "scipy.special", "stages.engine.worker", "stages.explore"),
     "dvc": (
         "dvc.cli.parser",
         "dvc.data_cloud",
@@ -40,7 +52,14 @@ IMPORTED = {
         "pygit2",
     ),
 }
-"""What each server imports beside its doors, because they import it only when they need it."""
+"""What each server imports beside its doors, because they import it only when they need it.
+
+That of pipelines forgets this project's own modules again: a clone has its own, which may differ.
+"""
+HANGS_AFTER = 300
+"""Seconds that no command of the tests takes, even on a slow machine with much else to do."""
+
+spawn = multiprocessing.util.spawnv_passfds
 
 
 def run_door(
@@ -49,108 +68,190 @@ def run_door(
     cwd: Path,
     environment: Mapping[str, str],
     typed: str = "",
-    timeout: int,
     server: str = "stages",
     meanwhile: Callable[[int], None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a door of DOORS to its end, which SIGALRM brings about after `timeout` seconds.
+    """Run a door of DOORS to its end.
 
-    `meanwhile` gets the number of its process as soon as that has begun, in a group of its own.
+    `meanwhile` gets the number of its process, which is that of its group, as soon as it has begun.
     `server` is the one of IMPORTED that it is forked from.
     """
-    return _ask(server, f"stages.{door}", arguments, cwd, environment, typed, timeout, meanwhile)
+    return _run(server, [f"stages.{door}", *arguments], cwd, environment, typed, meanwhile)
 
 
 def run_dvc(
-    *arguments: str, cwd: Path, environment: Mapping[str, str], timeout: int
+    *arguments: str, cwd: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a `dvc` command to its end, or until SIGALRM."""
-    return _ask("dvc", "dvc", arguments, cwd, environment, "", timeout)
+    """Run a `dvc` command to its end."""
+    return _run("dvc", ["dvc", *arguments], cwd, environment)
 
 
-def _ask(
-    server_name: str,
-    module: str,
-    arguments: Sequence[str],
+def _run(
+    server: str,
+    command: Sequence[str],
     cwd: Path,
     environment: Mapping[str, str],
-    typed: str,
-    timeout: int,
+    typed: str = "",
     meanwhile: Callable[[int], None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     with TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdin", "stdout", "stderr")]
         for path, content in zip(streams, (typed, "", ""), strict=True):
             path.write_text(content)
-        process = [module, arguments, str(cwd), dict(environment), [*map(str, streams)], timeout]
-        server = _server(server_name)
-        assert server.stdin
-        assert server.stdout
-        print(json.dumps([meanwhile is not None, *process]), file=server.stdin, flush=True)
-        number = int(server.stdout.readline())
+        with ExitStack() as opened:
+            files = [opened.enter_context(path.open("r+")) for path in streams]
+            code = ask(_address(server), command, cwd, environment, files, meanwhile)
+        return subprocess.CompletedProcess(command, code, *(p.read_text() for p in streams[1:]))
+
+
+def ask(
+    address: str,
+    command: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    streams: Sequence[IO[str]],
+    meanwhile: Callable[[int], None] | None = None,
+) -> int:
+    """Have a server do what `python -m COMMAND` does; its exit code."""
+    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rw") as lines:
+        connection.connect(address)
+        socket.send_fds(connection, [b"\n"], [stream.fileno() for stream in streams])
+        print(json.dumps([command, str(cwd), dict(environment)]), file=lines, flush=True)
+        process = int(lines.readline())
         if meanwhile:
-            meanwhile(number)
-        code = int(server.stdout.readline())
-        return subprocess.CompletedProcess(
-            [module, *arguments], code, *(path.read_text() for path in streams[1:])
-        )
+            meanwhile(process)
+        return int(lines.readline())
 
 
 @cache
-def _server(name: str) -> subprocess.Popen[str]:
+def _address(name: str) -> str:
+    """The socket of a server, which ends with this process."""
+    folder = TemporaryDirectory(dir="/tmp")  # the path of a socket is short
+    address = f"{folder.name}/{name}"
     server = subprocess.Popen(
-        [sys.executable, "-m", __name__, name],
+        [sys.executable, "-m", __name__, name, address],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
     )
-    atexit.register(server.communicate)  # it ends when nothing is asked of it any more
-    return server
+    assert server.stdout
+    server.stdout.readline()
+    atexit.register(folder.cleanup)
+    atexit.register(server.communicate)
+    return address
 
 
-def serve(name: str) -> None:
-    """Import what doors import, then fork one for each line of stdin.
+def as_python(folder: Path) -> Path:
+    """Fill `folder` with a `python` and a `python3` for PATH, by which DVC starts its stages.
 
-    Print the number of its process when it begins, and its exit code when it has ended.
+    A stage is forked with the folder's own code, and so is the server that its training processes
+    are forked from. It is no child of DVC, and gets no Ctrl-C.
     """
+    words = [sys.executable, "-IS", __file__, _address(PIPELINE)]
+    for name in ("python", "python3"):
+        (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def serve(name: str, address: str) -> None:
+    """Import what doors import, then fork one for each connection, until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `stages` leaves it to a door that begins
     for module in IMPORTED[name]:
         import_module(module)
     for door in DOORS if name != "dvc" else ():
         import_module(f"stages.{door}")
         del sys.modules[f"stages.{door}"]  # `python -m` finds no door imported
+    if name == PIPELINE:
+        forget_stages()
+        multiprocessing.util.spawnv_passfds = fork_or_spawn
     gc.freeze()
-    for line in sys.stdin:
-        in_its_own_group, *process = json.loads(line)
-        if (child := os.fork()) == 0:
-            become(*process)
-            return
-        if in_its_own_group:
-            os.setpgid(child, child)
-        print(child, flush=True)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for an attendant
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        print(flush=True)
+        while listener in select.select([listener, sys.stdin], [], [])[0]:
+            connection, _ = listener.accept()
+            with connection:
+                if os.fork() == 0:
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    listener.close()
+                    attend(connection)
+                    return
 
 
-def become(
-    module: str,
-    arguments: list[str],
-    cwd: str,
-    environment: dict[str, str],
-    streams: list[str],
-    timeout: int,
-) -> None:
-    """Be the process of `python -m MODULE` in the folder `cwd`."""
-    signal.alarm(timeout)
+def forget_stages() -> None:
+    """Let this project's modules be imported anew, from the folder in which that is done."""
+    for module in [name for name in sys.modules if name.partition(".")[0] == "stages"]:
+        del sys.modules[module]
+
+
+def attend(connection: socket.socket) -> None:
+    """Fork the process that is asked for; send its number, then its exit code.
+
+    It is killed when nobody waits for that any more.
+    """
+    _, streams, *_ = socket.recv_fds(connection, 1, 3)
+    lines = connection.makefile("rw")
+    process = json.loads(lines.readline())
+    if (child := os.fork()) == 0:
+        lines.close()
+        connection.close()
+        become(streams, *process)
+        return
+    os.setpgid(child, child)
+    print(child, file=lines, flush=True)
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if select.select([connection], [], [], 0.01)[0]:
+            os.killpg(child, signal.SIGKILL)
+    with suppress(BrokenPipeError):
+        print(os.waitstatus_to_exitcode(ended[1]), file=lines, flush=True)
+    os._exit(0)
+
+
+def become(streams: list[int], command: list[str], cwd: str, environment: dict[str, str]) -> None:
+    """Be the process of `python -m COMMAND` in the folder `cwd`."""
+    signal.alarm(HANGS_AFTER)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    for descriptor, path in enumerate(streams):
-        os.dup2(os.open(path, os.O_RDWR), descriptor)
-    sys.argv, sys.path[0] = [module, *arguments], cwd
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    for descriptor, stream in enumerate(streams):
+        os.dup2(stream, descriptor)
+        os.close(stream)
+    sys.argv, sys.path[0] = command, cwd
+    runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+
+
+def fork_or_spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+    """Start a process for multiprocessing; its fork server finds all imported, torch too."""
+    *_, program = args
+    if "forkserver" not in program:
+        return spawn(path, args, passfds)
+    if (child := os.fork()) == 0:
+        kept = sorted({0, 1, 2, *passfds})
+        for below, above in pairwise([*kept, os.sysconf("SC_OPEN_MAX")]):
+            os.closerange(below + 1, above)
+        for stop in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+            signal.signal(stop, signal.SIG_DFL)
+        forget_stages()
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            exec(program, {})
+        finally:
+            os._exit(0)
+    return child
+
+
+def instead_of_python(address: str, option: str, *command: str) -> NoReturn:
+    """Do what `python -m COMMAND` does, and end as that ends."""
+    assert option == "-m"
+    code = ask(address, command, Path.cwd(), os.environ, (sys.stdin, sys.stdout, sys.stderr))
+    sys.exit(code if code >= 0 else 128 - code)
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    if __package__:
+        serve(*sys.argv[1:])
+    else:
+        instead_of_python(*sys.argv[1:])

@@ -14,7 +14,6 @@ import pytest
 
 from stages.process.lineage import LOOK_SECONDS
 from tests.conftest import (
-    HANGS_AFTER,
     REPOSITORY,
     doors,
     run_stage,
@@ -23,6 +22,7 @@ from tests.conftest import (
     wait_until,
     write_params,
 )
+from tests.forked import HANGS_AFTER
 from tests.models import Course, aggregated, small_data, write_models
 
 DOORS = doors()

@@ -24,7 +24,7 @@ from stages.core.dataset import Dataset, read_dataset
 from stages.core.published import PUBLISHED, Wheel, is_complete, verify
 from stages.core.sources import SourceError, unpack_wheel
 from stages.process.sums import SUMS
-from tests.conftest import HANGS_AFTER, REPOSITORY, fail_stage, write_idx, write_params, write_raw
+from tests.conftest import REPOSITORY, fail_stage, write_idx, write_params, write_raw
 from tests.forked import run_door
 
 MNIST = PUBLISHED["mnist"]
@@ -48,9 +48,7 @@ def environment(**variables: str) -> dict[str, str]:
 def download(cwd: Path, *study: str, **variables: str) -> subprocess.CompletedProcess[str]:
     if not (cwd / "params.yaml").exists():
         write_params(cwd)
-    return run_door(
-        "download", *study, cwd=cwd, environment=environment(**variables), timeout=HANGS_AFTER
-    )
+    return run_door("download", *study, cwd=cwd, environment=environment(**variables))
 
 
 def download_from_network(
@@ -62,7 +60,6 @@ def download_from_network(
         "download",
         cwd=cwd,
         environment=environment(**variables),
-        timeout=HANGS_AFTER,
         meanwhile=meanwhile,
         server="mirrors",
     )

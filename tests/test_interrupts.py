@@ -19,7 +19,6 @@ import pytest
 
 from stages.core.dataset import Dataset
 from tests.conftest import (
-    HANGS_AFTER,
     REPOSITORY,
     doors,
     stage_environment,
@@ -27,7 +26,7 @@ from tests.conftest import (
     write_data,
     write_params,
 )
-from tests.forked import DOORS, run_door
+from tests.forked import DOORS, HANGS_AFTER, run_door
 
 TRIES = 12
 """On a machine with much else to do no moment is sure to find a short door at work."""
@@ -187,7 +186,6 @@ def interrupt_imported(door: str, folder: Path, mnist_dir: Path, moment: float) 
         door.removeprefix("stages."),
         cwd=folder,
         environment=environment(folder, mnist_dir),
-        timeout=HANGS_AFTER,
         meanwhile=meanwhile,
     )
     wait_until(lambda: not group_exists(group[0]))

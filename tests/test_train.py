@@ -35,7 +35,6 @@ from stages.engine.provenance import FINGERPRINTS
 from stages.process.door import InputError
 from stages.process.pace import following
 from tests.conftest import (
-    HANGS_AFTER,
     REPOSITORY,
     open_doors,
     replace_in,
@@ -45,6 +44,7 @@ from tests.conftest import (
     write_data,
     write_params,
 )
+from tests.forked import HANGS_AFTER
 
 
 def train(workspace: Path, **changes: Any) -> tuple[str, str]:

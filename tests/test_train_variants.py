@@ -14,13 +14,13 @@ from stages.core.cache import key_lock
 from stages.core.dataset import Dataset
 from stages.engine.cores import available_cores
 from tests.conftest import (
-    HANGS_AFTER,
     open_doors,
     start_stage,
     wait_until,
     write_data,
     write_params,
 )
+from tests.forked import HANGS_AFTER
 from tests.test_train import entries, models, process_family
 
 OWN = """

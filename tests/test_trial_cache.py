@@ -15,7 +15,7 @@ from stages.core.cache import key_lock
 from stages.core.dataset import Dataset
 from stages.core.pruning import entries as held_in
 from stages.core.pruning import trials_of_all_revisions
-from tests.conftest import HANGS_AFTER, stage_environment, write_data, write_params
+from tests.conftest import stage_environment, write_data, write_params
 from tests.forked import run_door
 from tests.test_train import train
 
@@ -83,7 +83,6 @@ def run(workspace: Path, *arguments: str, answer: str = "") -> subprocess.Comple
         cwd=workspace,
         environment=stage_environment(),
         typed=answer,
-        timeout=HANGS_AFTER,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HANGS_AFTER, REPOSITORY
+from tests.conftest import REPOSITORY
 from tests.forked import run_dvc
 
 ASK = "from stages.core.cache import cache_root; print('cache:', cache_root().absolute())"
@@ -34,7 +34,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 def dvc(folder: Path, *arguments: str) -> str:
     """What the command printed."""
-    done = run_dvc(*arguments, cwd=folder, environment=ENVIRONMENT, timeout=HANGS_AFTER)
+    done = run_dvc(*arguments, cwd=folder, environment=ENVIRONMENT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -17,7 +17,6 @@ from distributed import Client
 
 from stages.core.dataset import Dataset
 from tests.conftest import (
-    HANGS_AFTER,
     fail_stage,
     run_stage,
     start_stage,
@@ -25,6 +24,7 @@ from tests.conftest import (
     write_data,
     write_params,
 )
+from tests.forked import HANGS_AFTER
 from tests.test_train import entries, models, train
 from tests.test_train_variants import VARIANTS, write_own
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HANGS_AFTER, REPOSITORY, made_once
-from tests.forked import run_dvc
+from tests.conftest import REPOSITORY, made_once
+from tests.forked import HANGS_AFTER, as_python, run_dvc
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Clone:
 
     def dvc(self, *arguments: str, succeeds: bool = True) -> str:
         """Run a `dvc` command; what it and its stages printed, stdout before stderr."""
-        done = run_dvc(*arguments, cwd=self.path, environment=self.environment, timeout=HANGS_AFTER)
+        done = run_dvc(*arguments, cwd=self.path, environment=self.environment)
         output = done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, output
         return output
@@ -69,7 +69,7 @@ class Clone:
         (self.path / "params.yaml").write_text("\n".join(lines) + "\n")
 
 
-def make_clone(path: Path, mnist_dir: Path) -> Clone:
+def make_clone(path: Path, environment: dict[str, str]) -> Clone:
     """Copy what git tracks or would track here, as a repository of its own."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -82,7 +82,7 @@ def make_clone(path: Path, mnist_dir: Path) -> Clone:
         if (REPOSITORY / name).is_file():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, path / name)
-    clone = Clone(path, environment_of_dvc(mnist_dir))
+    clone = Clone(path, environment)
     clone.run("git", "init", "-q")
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "clone")
@@ -103,16 +103,29 @@ def environment_of_dvc(mnist_dir: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clone:
-    """A clone with the sweep of 3 sigmas and 1 epoch done, for all tests to read or copy."""
+def sparing(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> dict[str, str]:
+    """The environment of commands that spares the stages of a pipeline their imports."""
+    environment = environment_of_dvc(mnist_dir)
+    python = as_python(tmp_path_factory.mktemp("python"))
+    return {**environment, "PATH": f"{python}{os.pathsep}{environment['PATH']}"}
+
+
+@pytest.fixture(scope="session")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path, sparing: dict[str, str]
+) -> Clone:
+    """A clone with the sweep of 3 sigmas and 1 epoch done, for all tests to read or copy.
+
+    Its stages were started from nothing; those of the tests are forked.
+    """
 
     def make(path: Path) -> None:
-        output = make_clone(path, mnist_dir).repro(
+        output = make_clone(path, environment_of_dvc(mnist_dir)).repro(
             "train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]"
         )
         assert "3 trials: 0 reused, 3 to train" in output
 
-    return Clone(made_once("finished", make, tmp_path_factory), environment_of_dvc(mnist_dir))
+    return Clone(made_once("finished", make, tmp_path_factory), sparing)
 
 
 def copy_of(clone: Clone, path: Path) -> Clone:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HANGS_AFTER, PICTURES, wait_until
-from tests.pipeline.conftest import Clone, copy_of
+from tests.conftest import PICTURES, wait_until
+from tests.forked import HANGS_AFTER
+from tests.pipeline.conftest import Clone, copy_of, environment_of_dvc
 
 CLEAN = "Data and pipelines are up to date."
 EFFORT = " M metrics/effort.json"
@@ -75,7 +76,7 @@ def test_status_is_clean_after_repro_where_no_study_ran_and_numbers_differ(forei
 
 
 def test_after_an_aborted_experiment_two_commands_bring_everything_back(
-    foreign: Clone, tmp_path: Path
+    foreign: Clone, mnist_dir: Path, tmp_path: Path
 ) -> None:
     before = {*dirt(foreign), EFFORT}
     log = tmp_path / "log"
@@ -83,7 +84,7 @@ def test_after_an_aborted_experiment_two_commands_bring_everything_back(
         process = subprocess.Popen(
             [sys.executable, "-m", "dvc", "exp", "run", "-S", "train.epochs=100"],
             cwd=foreign.path,
-            env=foreign.environment,
+            env=environment_of_dvc(mnist_dir),
             stdout=printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import replace_in
-from tests.pipeline.conftest import Clone
+from tests.pipeline.conftest import Clone, environment_of_dvc
 
 STAGES = ["download", "train", "aggregate", "plot", "explore", "report"]
 
@@ -149,12 +149,12 @@ def test_the_parameters_of_a_result_are_a_table(finished: Clone) -> None:
     }
 
 
-def test_killing_dvc_ends_the_stage_that_it_runs(clone: Clone) -> None:
+def test_killing_dvc_ends_the_stage_that_it_runs(clone: Clone, mnist_dir: Path) -> None:
     clone.set_params("train.epochs=200")
     with subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro"],
         cwd=clone.path,
-        env=clone.environment,
+        env=environment_of_dvc(mnist_dir),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

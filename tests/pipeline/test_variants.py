@@ -15,11 +15,13 @@ TRAIN = ("exp", "run", "train")
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset) -> Clone:
+def small(
+    tmp_path_factory: pytest.TempPathFactory, small_dataset: Dataset, sparing: dict[str, str]
+) -> Clone:
     """A clone that asks for three networks an epoch long on a small data set, and has run them."""
     folder = tmp_path_factory.mktemp("small")
     write_raw(folder / "images", small_dataset)
-    clone = make_clone(folder / "clone", folder / "no MNIST")
+    clone = make_clone(folder / "clone", {**sparing, "MNIST_DIR": "/nowhere"})
     clone.set_params("data.name=folder", f"data.path={folder / 'images'}")
     clone.set_params("train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]")
     clone.set_params("runtime.workers=1")  # so little work is done sooner by one
