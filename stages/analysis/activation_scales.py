@@ -107,25 +107,25 @@ def scales_of_activations(results: Sequence[Results]) -> list[str]:
             "**Activations.** Foretold are the critical σ of mean-field theory (χ₁ = 1, between "
             "order and chaos) and the gain of Kaiming's scheme; the best σ is measured, on a grid "
             f"of {_range([sweep.step for sweep in sweeps])} decades.",
-            *(_summary(what, sweeps) for what in (CRITICAL, GAIN)),
+            *(line for what in (CRITICAL, GAIN) for line in _summary(what, sweeps)),
             *_trust(sweeps),
         ]
     )
-    return [told.strip(), *map(_told, sweeps)]
+    return [told, *map(_told, sweeps)]
 
 
-def _summary(what: str, sweeps: Sequence[Foretold]) -> str:
+def _summary(what: str, sweeps: Sequence[Foretold]) -> list[str]:
     """How far the best σ of all lie from what is foretold, and on which side."""
     off = {s.name: s.off(s.scales[what]) for s in sweeps if what in s.scales}
     if len(off) < 2:
-        return ""
+        return []
     furthest = max(off, key=lambda name: abs(off[name]))
     below = sum(decades < 0 for decades in off.values())
-    return (
+    return [
         f"The best σ lies below the {what} in {below} of {len(off)} and "
         f"{median(map(abs, off.values())):.2f} decades off in the median, at most "
         f"{abs(off[furthest]):.2f} ({furthest})."
-    )
+    ]
 
 
 def _trust(sweeps: Sequence[Foretold]) -> list[str]:

@@ -47,7 +47,9 @@ def peak(best: int) -> list[float]:
 
 
 def told(*results: Results) -> str:
-    return " ".join(scales_of_activations(results))
+    text = " ".join(scales_of_activations(results))
+    assert "  " not in text
+    return text
 
 
 def test_the_best_sigma_stands_beside_both_that_were_foretold() -> None:
