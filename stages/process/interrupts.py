@@ -23,6 +23,8 @@ _DELICATE = ("<frozen importlib", f"{Path(os.__file__).parent}/multiprocessing/p
 _LATER_SECONDS = 0.02
 
 _last_words = "interrupted"
+_interrupt: KeyboardInterrupt | None = None
+"""That which was raised."""
 short_lived: list[Path] = []
 """Folders that nothing but the end of this process removes, however it ends."""
 
@@ -49,7 +51,8 @@ def interruptible(last_words: str) -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt inside, where that can be borne.
 
     Its argument is the signal. A second one, or one during `importing`, ends the process at once
-    with `last_words`. After the block the work is done, and none is heeded.
+    with `last_words`. What fails on the way out, such as closing a file that is closed, is not told
+    in its place. After the block the work is done, and none is heeded.
     """
     global _last_words
     _last_words = last_words
@@ -59,6 +62,10 @@ def interruptible(last_words: str) -> Iterator[None]:
     try:
         _handle(heeded, _unwind)
         yield
+    except Exception:
+        if _interrupt:
+            raise _interrupt from None
+        raise
     finally:
         _forget_what_waits()
         _handle(heeded, signal.SIG_IGN)
@@ -89,8 +96,10 @@ def _unwind(stop: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGALRM, lambda _, later: _unwind(stop, later))
         signal.setitimer(signal.ITIMER_REAL, _LATER_SECONDS)
         return
+    global _interrupt
     _handle([stop for stop in _STOPS if signal.getsignal(stop) is _unwind], _end)
-    raise KeyboardInterrupt(stop)
+    _interrupt = KeyboardInterrupt(stop)
+    raise _interrupt
 
 
 def _forget_what_waits() -> None:
