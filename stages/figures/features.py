@@ -85,13 +85,18 @@ def _draw(axes: Axes, images: Images, smooth: float) -> AxesImage:
 
 
 def _mosaic(images: Images) -> NDArray[np.float64]:
-    """All images beside and below each other, about as wide as high, with NaN between them."""
+    """All images beside and below each other, with NaN between them.
+
+    They lie about as wide as high, yet leave no place empty for the sake of a little more so.
+    """
     units, rows, columns = images.shape
 
-    def shape(across: int) -> float:
-        return abs(log(across * (columns + 1) / (ceil(units / across) * (rows + 1))))
+    def unsuited(across: int) -> float:
+        down = ceil(units / across)
+        oblong = abs(log(across * (columns + 1) / (down * (rows + 1))))
+        return oblong + 2 * log(across * down / units)
 
-    across = min(range(1, units + 1), key=shape)
+    across = min(range(1, units + 1), key=unsuited)
     down = ceil(units / across)
     tiles = np.full((down * across, rows + 1, columns + 1), np.nan)
     tiles[:units, :rows, :columns] = images

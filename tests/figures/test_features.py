@@ -68,3 +68,10 @@ def test_every_unit_is_seen_before_and_after_training(units: tuple[int, ...]) ->
         np.testing.assert_allclose(np.sort(inside), np.sort(expected.ravel() / size), atol=1e-6)
         first = expected[0] / size
         np.testing.assert_allclose(panel[: units[1], : units[2]], first, atol=1e-6)
+
+
+@pytest.mark.parametrize("units", [(16, 28, 20), (16, 20, 28), (16, 28, 28)])
+def test_units_that_fill_a_square_leave_no_place_empty(units: tuple[int, ...]) -> None:
+    figure, _ = drawn([0.1], 0.1, units)
+    for panel in panels(figure):
+        assert panel.shape == (4 * (units[1] + 1) - 1, 4 * (units[2] + 1) - 1)
