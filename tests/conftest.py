@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from stages.core.published import PUBLISHED, is_complete
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.process.sums import sha256, write_sums
-from tests.forked import HANGS_AFTER, run_door
+from tests.forked import HANGS_AFTER, SERVERS, run_door
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEAR = (
@@ -57,6 +59,18 @@ SMALL = {
         "initializers": [],
     },
 }
+
+
+def pytest_configure() -> None:
+    """Name a folder for the servers that the processes of pytest-xdist share."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ[SERVERS] = mkdtemp(prefix="tests-", dir="/tmp")
+
+
+def pytest_unconfigure() -> None:
+    """Remove that folder."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ[SERVERS], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ Run as a file, this is a Python for the stages of a pipeline: `as_python` makes 
 """
 
 import atexit
+import fcntl
 import gc
 import json
 import multiprocessing.util
@@ -20,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
@@ -40,16 +42,26 @@ IMPORTED = {
     "dvc": (
         "dvc.cli.parser",
         "dvc.data_cloud",
+        "dvc.repo.artifacts",
+        "dvc.repo.datasets",
+        "dvc.repo.experiments.queue.celery",
         "dvc.repo.experiments.queue.tempdir",
         "dvc.repo.experiments.queue.workspace",
+        "dvc.repo.experiments.run",
         "dvc.repo.experiments.show",
+        "dvc.repo.open_repo",
         "dvc.repo.plots.diff",
         "dvc.render.match",
+        "dvc.utils.hydra",
         "dvc.utils.strictyaml",
         "dvc_data.index.checkout",
+        "celery.app.trace",
         "dulwich.porcelain",
+        "hydra.core.override_parser.overrides_parser",
         "networkx",
         "pygit2",
+        "pyparsing",
+        "ruamel.yaml",
     ),
 }
 """What each server imports beside its doors, because they import it only when they need it.
@@ -58,6 +70,12 @@ That of pipelines forgets this project's own modules again: a clone has its own,
 """
 HANGS_AFTER = 300
 """Seconds that no command of the tests takes, even on a slow machine with much else to do."""
+
+SERVERS = "SERVERS_OF_TESTS"
+"""The variable of the environment that names the folder of their sockets, a short path."""
+
+_kept: list[object] = []
+"""Locks and processes, until this one ends."""
 
 spawn = multiprocessing.util.spawnv_passfds
 
@@ -125,20 +143,22 @@ def ask(
 
 @cache
 def _address(name: str) -> str:
-    """The socket of a server, which ends with this process."""
-    folder = TemporaryDirectory(dir="/tmp")  # the path of a socket is short
-    address = f"{folder.name}/{name}"
-    server = subprocess.Popen(
-        [sys.executable, "-m", __name__, name, address],
-        cwd=Path(__file__).parents[1],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert server.stdout
-    server.stdout.readline()
-    atexit.register(folder.cleanup)
-    atexit.register(server.communicate)
-    return address
+    """The socket of a server, started by the first process that asks, and ended after the last."""
+    address = Path(os.environ[SERVERS], name)
+    held = address.with_suffix(".held").open("w")
+    fcntl.flock(held, fcntl.LOCK_SH)
+    _kept.append(held)
+    with address.with_suffix(".starting").open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        if not address.exists():
+            command = [sys.executable, "-m", __name__, name, str(address)]
+            server = subprocess.Popen(
+                command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE
+            )
+            _kept.append(server)
+            assert server.stdout
+            assert server.stdout.readline()
+    return str(address)
 
 
 def as_python(folder: Path) -> Path:
@@ -155,7 +175,7 @@ def as_python(folder: Path) -> Path:
 
 
 def serve(name: str, address: str) -> None:
-    """Import what doors import, then fork one for each connection, until stdin ends."""
+    """Import what doors import, then fork one for each connection, as long as one may come."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `stages` leaves it to a door that begins
     for module in IMPORTED[name]:
         import_module(module)
@@ -167,18 +187,31 @@ def serve(name: str, address: str) -> None:
         multiprocessing.util.spawnv_passfds = fork_or_spawn
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for an attendant
-    with socket.socket(socket.AF_UNIX) as listener:
+    with socket.socket(socket.AF_UNIX) as listener, Path(f"{address}.held").open() as held:
         listener.bind(address)
         listener.listen()
         print(flush=True)
-        while listener in select.select([listener, sys.stdin], [], [])[0]:
+        while (asked := select.select([listener], [], [], 1)[0]) or is_held(held):
+            if not asked:
+                continue
             connection, _ = listener.accept()
-            with connection:
-                if os.fork() == 0:
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    listener.close()
-                    attend(connection)
-                    return
+            if os.fork() == 0:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                listener.close()
+                attend(connection)
+                return
+            connection.close()
+    Path(address).unlink(missing_ok=True)
+    end(0)
+
+
+def is_held(lock: IO[str]) -> bool:
+    """Whether a process lives that may ask."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def forget_stages() -> None:
@@ -220,7 +253,22 @@ def become(streams: list[int], command: list[str], cwd: str, environment: dict[s
         os.dup2(stream, descriptor)
         os.close(stream)
     sys.argv, sys.path[0] = command, cwd
-    runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if not isinstance(ended.code, int | None):
+            raise
+        end(ended.code or 0)
+    end(0)
+
+
+def end(code: int) -> NoReturn:
+    """End as Python does, yet without taking apart, and so copying, all that was imported."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def fork_or_spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
