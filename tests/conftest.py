@@ -27,7 +27,7 @@ from stages.core.published import PUBLISHED, is_complete
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.process.sums import sha256, write_sums
-from tests.forked import HANGS_AFTER, SERVERS, run_door
+from tests.forked import HANGS_AFTER, SERVERS, TRAINING, as_python, run_door
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEAR = (
@@ -251,9 +251,17 @@ def open_doors(folder: Path) -> Iterator[None]:
         yield
 
 
-def start_stage(workspace: Path, stage: str, *arguments: str) -> subprocess.Popen[str]:
+@pytest.fixture(scope="session")
+def forking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python by which `start_stage` starts a train that has torch, but is no child of it."""
+    return as_python(tmp_path_factory.mktemp("python"), TRAINING) / "python"
+
+
+def start_stage(
+    workspace: Path, stage: str, *arguments: str, python: str | Path = sys.executable
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}", *arguments],
+        [python, "-m", f"stages.{stage}", *arguments],
         cwd=workspace,
         env=stage_environment(),
         stdout=subprocess.PIPE,

@@ -5,7 +5,7 @@ imports are spared, which cost more than most doors; tests/test_doors.py starts 
 All have the same hashes, so one order of sets: what that might change is to be held against a run
 in another process.
 
-Run as a file, this is a Python for the stages of a pipeline: `as_python` makes it one.
+Run as a file, this stands for Python itself, where a test or DVC starts a door: see `as_python`.
 """
 
 import atexit
@@ -33,12 +33,13 @@ from types import ModuleType
 from typing import IO, Any, NoReturn
 
 DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cache")
-PIPELINE = "pipeline"
+PIPELINE, TRAINING = "pipeline", "training"
 IMPORTED = {
     "stages": ("scipy.linalg",),  # theory imports it when it is called
     "cluster": ("stages.engine.cluster",),  # train imports it when it is asked for Dask
     "mirrors": ("torchvision.datasets", "pypi_simple"),  # and download these, to ask the network
     PIPELINE: ("scipy.linalg", "scipy.special", "stages.engine.worker", "stages.explore"),
+    TRAINING: ("scipy.special", "stages.engine.worker"),
     "dvc": (
         "dvc.cli.parser",
         "dvc.data_cloud",
@@ -67,6 +68,7 @@ IMPORTED = {
 """What each server imports beside its doors, because they import it only when they need it.
 
 That of pipelines forgets this project's own modules again: a clone has its own, which may differ.
+From it and from that of training are also forked the servers that training processes start from.
 """
 HANGS_AFTER = 300
 """Seconds that no command of the tests takes, even on a slow machine with much else to do."""
@@ -161,13 +163,12 @@ def _address(name: str) -> str:
     return str(address)
 
 
-def as_python(folder: Path) -> Path:
-    """Fill `folder` with a `python` and a `python3` for PATH, by which DVC starts its stages.
+def as_python(folder: Path, server: str) -> Path:
+    """Fill `folder` with a `python` and a `python3` that run doors forked from a server.
 
-    A stage is forked with the folder's own code, and so is the server that its training processes
-    are forked from. It is no child of DVC, and gets no Ctrl-C.
+    They are no children of whoever starts them, and get no Ctrl-C.
     """
-    words = [sys.executable, "-IS", __file__, _address(PIPELINE)]
+    words = [sys.executable, "-IS", __file__, _address(server)]
     for name in ("python", "python3"):
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         (folder / name).chmod(0o755)
@@ -184,6 +185,7 @@ def serve(name: str, address: str) -> None:
         del sys.modules[f"stages.{door}"]  # `python -m` finds no door imported
     if name == PIPELINE:
         forget_stages()
+    if name in (PIPELINE, TRAINING):
         multiprocessing.util.spawnv_passfds = fork_or_spawn
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for an attendant
@@ -282,7 +284,6 @@ def fork_or_spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> i
             os.closerange(below + 1, above)
         for stop in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
             signal.signal(stop, signal.SIG_DFL)
-        forget_stages()
         sys.modules["__main__"] = ModuleType("__main__")
         try:
             exec(program, {})

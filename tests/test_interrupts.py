@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ from tests.forked import DOORS, HANGS_AFTER, run_door
 TRIES = 12
 """On a machine with much else to do no moment is sure to find a short door at work."""
 SOONER, LATER = 0.8, 1.5
-"""What a moment is multiplied by where a door is done by then, or not reached."""
+"""What the time is multiplied by at which a door was done, or not reached, for the next moment."""
 PIPELINE = [f"stages.{stage}" for stage in ("download", "train", "aggregate", "plot", "report")]
 TO_DO = {
     "stages.download": "data/raw",
@@ -49,9 +50,9 @@ BEFORE_THE_DOOR = re.compile(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a door ended that was interrupted after `moment` seconds."""
+    """How a door ended, and after how many seconds it was interrupted or done."""
 
-    moment: float
+    seconds: float
     returncode: int
     errors: str
 
@@ -183,31 +184,41 @@ def interrupt(door: str, folder: Path, mnist_dir: Path, moment: float) -> Ended:
         text=True,
         start_new_session=True,
     )
-    time.sleep(moment)
-    os.killpg(process.pid, signal.SIGINT)  # it is not reaped yet, so the group exists
+    began = time.monotonic()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(moment)
+    seconds = time.monotonic() - began
+    interrupt_group(process.pid)
     _, errors = process.communicate(timeout=HANGS_AFTER)
     wait_until(lambda: not group_exists(process.pid))
-    return Ended(moment, process.returncode, errors)
+    return Ended(seconds, process.returncode, errors)
 
 
 def interrupt_imported(door: str, folder: Path, mnist_dir: Path, moment: float) -> Ended:
     """The same of a door whose imports are done when it starts."""
 
-    def meanwhile(process: int) -> None:
-        time.sleep(moment)
-        with suppress(ProcessLookupError):  # it is reaped when it ends
-            os.killpg(process, signal.SIGINT)
-        group.append(process)
+    def meanwhile(group: int) -> None:
+        began = time.monotonic()
+        while (left := began + moment - time.monotonic()) > 0 and group_exists(group):
+            time.sleep(min(left, 0.01))
+        met.extend([group, time.monotonic() - began])
+        interrupt_group(group)
 
-    group: list[int] = []
+    met: list[Any] = []
     done = run_door(
         door.removeprefix("stages."),
         cwd=folder,
         environment=environment(folder, mnist_dir),
         meanwhile=meanwhile,
     )
-    wait_until(lambda: not group_exists(group[0]))
-    return Ended(moment, done.returncode, done.stderr)
+    group, seconds = met
+    wait_until(lambda: not group_exists(group))
+    return Ended(seconds, done.returncode, done.stderr)
+
+
+def interrupt_group(group: int) -> None:
+    with suppress(ProcessLookupError):  # all may be done
+        os.killpg(group, signal.SIGINT)
 
 
 def group_exists(group: int) -> bool:
@@ -247,7 +258,7 @@ def until_met(attempt: Callable[[float], Ended], moment: float) -> list[Ended]:
     """
     ends = [attempt(moment)]
     while moment > 0 and ends[-1].returncode != 130 and len(ends) < TRIES:
-        moment *= SOONER if ends[-1].returncode == 0 else LATER
+        moment = SOONER * ends[-1].seconds if ends[-1].returncode == 0 else LATER * moment
         ends.append(attempt(moment))
     return ends
 
@@ -278,7 +289,7 @@ def test_ctrl_c_at_any_moment_is_one_line(
     pace = 1.0  # where the machine is faster than it was, the moments that follow are sooner too
     for how, moment in moments:
         met = until_met(partial(attempt, how), pace * moment)
-        pace *= SOONER ** sum(end.returncode == 0 for end in met)
+        pace *= min([1, *(end.seconds / (pace * moment) for end in met if end.returncode == 0)])
         ends += met
     assert [end for end in ends if not end.is_clear(door)] == []
     assert sum(end.returncode == 130 for end in ends) >= half, ends

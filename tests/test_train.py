@@ -44,7 +44,7 @@ from tests.conftest import (
     write_data,
     write_params,
 )
-from tests.forked import HANGS_AFTER
+from tests.forked import HANGS_AFTER, TRAINING, run_door
 
 
 def train(workspace: Path, **changes: Any) -> tuple[str, str]:
@@ -429,21 +429,21 @@ def test_a_pipe_gets_few_lines_that_say_what_is_done_and_left(workspace: Path) -
     assert len(lines) < 8
 
 
-def test_a_bar_says_only_a_time_left_that_is_known(workspace: Path) -> None:
+def test_a_bar_says_only_a_time_left_that_is_known(workspace: Path, forking: Path) -> None:
     write_params(workspace, **IN_TURN)
-    bar = on_terminal(workspace, "train")
+    bar = on_terminal(workspace, forking)
     assert "?" not in bar
     assert "0/7 trained |                | 0 %\r" in bar
     assert "about " in bar
     assert max(map(len, re.split(r"[\r\n]+", bar))) < 80
 
 
-def on_terminal(workspace: Path, stage: str) -> str:
-    """Run a stage on a terminal of 80 columns; what it showed there."""
+def on_terminal(workspace: Path, python: Path) -> str:
+    """Train on a terminal of 80 columns; what was shown there."""
     terminal, its_end = pty.openpty()
     fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}"],
+        [python, "-m", "stages.train"],
         cwd=workspace,
         env=stage_environment(),
         stdout=its_end,
@@ -543,14 +543,8 @@ def test_a_very_long_temporary_folder_is_no_hindrance(workspace: Path) -> None:
     write_params(workspace)
     long = workspace / ("long" * 30)
     long.mkdir()
-    trained = subprocess.run(
-        [sys.executable, "-m", "stages.train"],
-        cwd=workspace,
-        env={**stage_environment(), "TMPDIR": str(long)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**stage_environment(), "TMPDIR": str(long)}
+    trained = run_door("train", cwd=workspace, environment=environment, server=TRAINING)
     assert trained.returncode == 0, trained.stderr
     assert trained.stderr == ""
     assert len(models(workspace)) == 3

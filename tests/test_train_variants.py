@@ -107,7 +107,7 @@ def test_kill_9_loses_no_finished_trial_of_any_variant_and_leaves_no_process(
 
 
 def test_four_at_once_two_of_them_in_a_folder_train_each_trial_of_each_variant_once(
-    workspace: Path, in_one_go: Path
+    workspace: Path, in_one_go: Path, forking: Path
 ) -> None:
     asked = {**ASKED, "runtime": {"workers": 1}}
     studies = [ask(workspace, **asked), workspace, workspace / "a", workspace / "b"]
@@ -116,7 +116,9 @@ def test_four_at_once_two_of_them_in_a_folder_train_each_trial_of_each_variant_o
         write_params(study, **asked)
     key = entries(in_one_go)[0].parent.name
     with key_lock(workspace / "data" / "cache", key):  # a trial that all ask for before one has it
-        processes = [start_stage(workspace, "train", str(study)) for study in studies]
+        processes = [
+            start_stage(workspace, "train", str(study), python=forking) for study in studies
+        ]
         streams = [process.stdout for process in processes if process.stdout]
         first = [stream.readline() for stream in streams]
     rest = [stream.read() for stream in streams]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY, made_once
-from tests.forked import HANGS_AFTER, as_python, run_dvc
+from tests.forked import HANGS_AFTER, PIPELINE, as_python, run_dvc
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def environment_of_dvc(mnist_dir: Path) -> dict[str, str]:
 def sparing(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> dict[str, str]:
     """The environment of commands that spares the stages of a pipeline their imports."""
     environment = environment_of_dvc(mnist_dir)
-    python = as_python(tmp_path_factory.mktemp("python"))
+    python = as_python(tmp_path_factory.mktemp("python"), PIPELINE)
     return {**environment, "PATH": f"{python}{os.pathsep}{environment['PATH']}"}
 
 
