@@ -1,5 +1,6 @@
 """Fixtures that the tests of several stages share."""
 
+import fcntl
 import gc
 import os
 import shutil
@@ -71,6 +72,17 @@ def pytest_unconfigure() -> None:
     """Remove that folder."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         shutil.rmtree(os.environ[SERVERS], ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let one process collect before the others do: it compiles what all of them import."""
+    with Path(os.environ[SERVERS], "collecting").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

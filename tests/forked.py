@@ -184,6 +184,7 @@ def serve(name: str, address: str) -> None:
         import_module(f"stages.{door}")
         del sys.modules[f"stages.{door}"]  # `python -m` finds no door imported
     if name == PIPELINE:
+        import_module("vl_convert").javascript_bundle()  # kept for whoever asks again
         forget_stages()
     if name in (PIPELINE, TRAINING):
         multiprocessing.util.spawnv_passfds = fork_or_spawn

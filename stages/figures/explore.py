@@ -113,7 +113,7 @@ def _source(name: str) -> str:
 @cache
 def _vega() -> str:
     """Vega and what embeds its charts, the same in each page; to bundle it takes a second."""
-    return _packed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
+    return _packed(vl_convert.javascript_bundle().encode())
 
 
 def _packed(content: bytes) -> str:
