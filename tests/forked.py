@@ -29,7 +29,6 @@ from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
 from typing import IO, Any, NoReturn
 
 DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cache")
@@ -285,7 +284,6 @@ def fork_or_spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> i
             os.closerange(below + 1, above)
         for stop in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
             signal.signal(stop, signal.SIG_DFL)
-        sys.modules["__main__"] = ModuleType("__main__")
         try:
             exec(program, {})
         finally:

@@ -113,7 +113,8 @@ def _source(name: str) -> str:
 @cache
 def _vega() -> str:
     """Vega and what embeds its charts, the same in each page; to bundle it takes a second."""
-    return _packed(vl_convert.javascript_bundle().encode())
+    bundle = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # by its text, there is a default
+    return _packed(bundle.encode())
 
 
 def _packed(content: bytes) -> str:
