@@ -48,7 +48,7 @@ types:
 	mypy
 
 tests:
-	MAKEFLAGS= pytest -n 4
+	MAKEFLAGS= pytest -n 3
 
 bench: install-bench
 	python -m benchmarks

@@ -395,7 +395,7 @@ def peak_memory(process: subprocess.Popen[str]) -> int:
 
 def test_memory_does_not_grow_with_the_number_of_trials(workspace: Path) -> None:
     peaks = {}
-    for points in (6, 18):  # so large that each is trained alone, one after the other
+    for points in (4, 12):  # so large that each is trained alone, one after the other
         write_params(
             workspace,
             model={"hidden": [1024]},
@@ -407,7 +407,7 @@ def test_memory_does_not_grow_with_the_number_of_trials(workspace: Path) -> None
         peaks[points] = peak_memory(process)
         assert (process.returncode, *process.communicate()[1:]) == (0, "")
     state_of_one_network = 4 * 814_090 * 4 / 2**10
-    assert peaks[18] - peaks[6] < 12 * state_of_one_network * 3 / 4
+    assert peaks[12] - peaks[4] < 8 * state_of_one_network * 3 / 4
 
 
 IN_TURN: dict[str, Any] = {
