@@ -302,11 +302,7 @@ def run_stage(
 ) -> tuple[str, str]:
     """Run a stage to its good end; what it printed to stdout and to stderr."""
     done = run_door(
-        stage,
-        *arguments,
-        cwd=workspace,
-        environment=stage_environment(),
-        server=server,
+        stage, *arguments, cwd=workspace, environment=stage_environment(), server=server
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr

@@ -246,7 +246,7 @@ def attend(connection: socket.socket) -> None:
 
 
 def become(streams: list[int], command: list[str], cwd: str, environment: dict[str, str]) -> None:
-    """Be the process of `python -m COMMAND` in the folder `cwd`."""
+    """Be the process of `python -m COMMAND` in the folder `cwd`, ended by SIGALRM if it hangs."""
     signal.alarm(HANGS_AFTER)
     os.chdir(cwd)
     os.environ.clear()
