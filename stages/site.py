@@ -19,7 +19,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from stages.process.door import InputError
-from stages.process.scratch import remove, scratch_folder
+from stages.process.scratch import ScratchFolder, remove
 from stages.process.templates import filled
 
 SITE = Path("site")
@@ -33,7 +33,7 @@ _TO_REPORT = f"../{_REPORT.as_posix()}"
 
 def main() -> None:
     """Replace site/ by what `dvc repro` made of the sweep and of studies/optimisers."""
-    with scratch_folder(Path(), f".{SITE}") as scratch:
+    with ScratchFolder(Path(), f".{SITE}") as scratch:
         fresh = scratch / SITE
         for folder in (Path(), OPTIMISERS):
             copy(folder, fresh)

@@ -16,7 +16,7 @@ from stages.figures.slides import slides
 from stages.figures.style import house_style, save
 from stages.process.door import uncollected
 from stages.process.pace import following
-from stages.process.scratch import remove, scratch_folder
+from stages.process.scratch import ScratchFolder, remove
 
 SLIDES = Path("slides")
 
@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
     """Replace `folder`/slides by the pictures of `folder`/metrics as slides."""
     with uncollected(), house_style(slides=True):
         drawn = pictures(read_metrics(folder / METRICS))
-        with scratch_folder(folder, f".{SLIDES}") as scratch:
+        with ScratchFolder(folder, f".{SLIDES}") as scratch:
             fresh = scratch / SLIDES
             fresh.mkdir()
             for name, figure in following(drawn.items(), f"drawing {SLIDES}", len(drawn)):

@@ -37,7 +37,7 @@ from stages.engine.sweep import train_trials
 from stages.process.door import InputError
 from stages.process.files import write_atomically
 from stages.process.pace import counted, following
-from stages.process.scratch import scratch_folder
+from stages.process.scratch import ScratchFolder
 from stages.process.sums import sha256, write_sums
 
 MODELS, EFFORT = Path("data/models"), Path("metrics/effort.json")
@@ -140,7 +140,7 @@ def write_models(
         for variant, of_variant in trials.items()
         for trial in of_variant
     }
-    with scratch_folder(models.parent, f".{models.name}") as scratch:
+    with ScratchFolder(models.parent, f".{models.name}") as scratch:
         fresh = scratch / models.name
         fresh.mkdir()
         (fresh / FACTS).write_bytes(content := facts.to_json().encode())

@@ -63,8 +63,12 @@ SMALL = {
 
 
 def pytest_configure() -> None:
-    """Name a folder for the servers that the processes of pytest-xdist share."""
+    """Name a folder for the servers that the processes of pytest-xdist share.
+
+    They use the cores, and OpenBLAS has no threads of its own to spin on them.
+    """
     if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
         os.environ[SERVERS] = mkdtemp(prefix="tests-", dir="/tmp")
 
 

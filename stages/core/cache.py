@@ -20,7 +20,7 @@ from stages.core.trial import Provenance, Trial, trial_key
 from stages.process.checkout import checkout
 from stages.process.door import InputError
 from stages.process.files import read_bounded
-from stages.process.scratch import remove, scratch_folder, sweep
+from stages.process.scratch import ScratchFolder, remove, sweep
 from stages.process.sums import sha256
 
 LENGTH = re.compile(r"[1-9][0-9]*|(0|[1-9][0-9]*)\+[1-9][0-9]*", re.ASCII)
@@ -119,7 +119,7 @@ class TrialCache:
             raise InputError(f"what came back for {label} is not stored: {fault}") from None
         entry = self._entry(trial)
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with scratch_folder(self._root, SCRATCH) as scratch:
+        with ScratchFolder(self._root, SCRATCH) as scratch:
             fresh = scratch / "entry"
             fresh.mkdir()
             manifest = {name: sha256(content) for name, content in files.items()}

@@ -25,7 +25,7 @@ from stages.core.records import RECORD, parse_json, parse_trial
 from stages.core.trial import Trial, sweep_trials
 from stages.process.door import InputError
 from stages.process.files import read_bounded
-from stages.process.scratch import HIDDEN, discard, leftovers, remove, scratch_folder, sweep
+from stages.process.scratch import HIDDEN, ScratchFolder, discard, leftovers, remove, sweep
 
 _LARGEST_RECORD = 2**28
 """Bytes; 100,000 epochs of 16 layers have less."""
@@ -89,7 +89,7 @@ def remove_entry(root: Path, entry: Entry) -> bool:
     except Timeout:
         return False
     try:
-        with scratch_folder(root, SCRATCH) as scratch, suppress(FileNotFoundError):
+        with ScratchFolder(root, SCRATCH) as scratch, suppress(FileNotFoundError):
             remove(entry.path.rename(scratch / "entry"))
         with suppress(OSError):  # others of its key are left
             entry.path.parent.rmdir()

@@ -15,7 +15,7 @@ from stages.core.published import FOLDER, PUBLISHED, is_complete
 from stages.core.sources import copy_published, fetch
 from stages.process.door import InputError
 from stages.process.files import write_atomically
-from stages.process.scratch import scratch_folder
+from stages.process.scratch import ScratchFolder
 from stages.process.sums import sha256, write_sums
 
 KEPT: Final = "raw"
@@ -79,7 +79,7 @@ def _fetch_into(folder: Path, data: Data) -> str:
 
 def _fill(folder: Path, put: Callable[[Path], T]) -> T:
     """Let `put` put the four files into a scratch folder, move them to `folder`; its result."""
-    with scratch_folder(folder.parent, f".{folder.name}") as scratch:
+    with ScratchFolder(folder.parent, f".{folder.name}") as scratch:
         result = put(scratch)
         folder.mkdir(exist_ok=True)
         for name in RAW_FILES:

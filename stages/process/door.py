@@ -44,6 +44,7 @@ def enter(
     the checkout; `parses`: main() reads the command line.
     """
     parent = os.getppid()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # others would spin while we import
     use_lasting_streams()
     stage = module.rpartition(".")[2].replace("_", " ")
     with clear_exit(stage, on_interrupt), interrupts.interruptible(f"{stage}: {on_interrupt}"):

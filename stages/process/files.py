@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from stages.process.scratch import scratch_folder
+from stages.process.scratch import ScratchFolder
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -12,7 +12,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises OSError, which names `path`, if that cannot be done.
     """
     try:
-        with scratch_folder(path.parent, f".{path.name}") as scratch:
+        with ScratchFolder(path.parent, f".{path.name}") as scratch:
             unfinished = scratch / path.name
             unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
             unfinished.replace(path)

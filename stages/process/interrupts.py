@@ -17,7 +17,11 @@ from types import FrameType
 from typing import NoReturn
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_DELICATE = ("<frozen importlib", f"{Path(os.__file__).parent}/multiprocessing/popen_")
+_DELICATE = (
+    "<frozen importlib",
+    f"{Path(os.__file__).parent}/multiprocessing/popen_",
+    f"{Path(__file__).with_name('scratch.py')}",
+)
 """Beginnings of the names of files in which an exception does harm."""
 
 _LATER_SECONDS = 0.02

@@ -8,36 +8,45 @@ nobody's, and may be removed.
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
 from filelock import BaseFileLock, FileLock
 
 HIDDEN = "."
-"""As a prefix of leftovers: whatever hidden name `scratch_folder` made, as in .gitignore."""
+"""As a prefix of leftovers: whatever hidden name `ScratchFolder` made, as in .gitignore."""
 
 _LOCK = ".lock"
 
 
-@contextmanager
-def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+class ScratchFolder:
     """An empty folder in `parent`, called `prefix` and more; it is removed at the end.
 
-    What dead processes left there under `prefix` is removed first.
+    What dead processes left there under `prefix` is removed first. An interrupt that comes while it
+    is made or removed waits until that is done, see `interrupts`: a function with @contextmanager
+    could be left before it has begun to clean up.
     """
-    parent.mkdir(parents=True, exist_ok=True)
-    sweep(parent, prefix)
-    folder = parent / f"{prefix}-{token_hex(4)}"
-    lock = _lock_of(folder)
-    try:
-        lock.acquire()
-        folder.mkdir()
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        discard(lock)
+
+    def __init__(self, parent: Path, prefix: str) -> None:
+        self._parent, self._prefix = parent, prefix
+
+    def __enter__(self) -> Path:
+        self._parent.mkdir(parents=True, exist_ok=True)
+        sweep(self._parent, self._prefix)
+        self._folder = self._parent / f"{self._prefix}-{token_hex(4)}"
+        self._lock = _lock_of(self._folder)
+        try:
+            self._lock.acquire()
+            self._folder.mkdir()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self._folder
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        discard(self._lock)
 
 
 def leftovers(parent: Path, prefix: str) -> list[Path]:

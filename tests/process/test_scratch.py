@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from stages.analysis.tables import write_csv, write_json
 from stages.figures.style import save
 from stages.process.files import write_atomically
-from stages.process.scratch import HIDDEN, leftovers, remove, scratch_folder, sweep
+from stages.process.scratch import HIDDEN, ScratchFolder, leftovers, remove, sweep
 from tests.conftest import REPOSITORY
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from stages.process.scratch import scratch_folder
-with scratch_folder(Path(sys.argv[1]), sys.argv[2]) as folder:
+from stages.process.scratch import ScratchFolder
+with ScratchFolder(Path(sys.argv[1]), sys.argv[2]) as folder:
     (folder / "file").write_text("half")
     print(folder, flush=True)
     time.sleep(60)
@@ -29,11 +29,46 @@ with scratch_folder(Path(sys.argv[1]), sys.argv[2]) as folder:
 CONTEND = """
 import sys
 from pathlib import Path
-from stages.process.scratch import scratch_folder
+from stages.process.scratch import ScratchFolder
 for _ in range(200):
-    with scratch_folder(Path(sys.argv[1]), "work") as folder:
+    with ScratchFolder(Path(sys.argv[1]), "work") as folder:
         (folder / "file").write_text("half")
         (folder / "file").rename(folder / "done")
+"""
+
+INTERRUPT = """
+import os, signal, sys
+from itertools import count
+from pathlib import Path
+from stages.process import scratch
+from stages.process.door import clear_exit
+from stages.process.interrupts import interruptible
+
+def interrupted_at(line):
+    lines = count(1)
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename not in ("<string>", scratch.__file__):
+            return None
+        if event == "line" and next(lines) == line:
+            os.kill(os.getpid(), signal.SIGINT)
+        return trace
+
+    with clear_exit("stage"), interruptible("stage: interrupted"):
+        sys.settrace(trace)
+        with scratch.ScratchFolder(Path(sys.argv[1]), "work") as folder:
+            (folder / "file").write_text("half")
+        sys.settrace(None)
+        if next(lines) > line:
+            signal.pause()  # until an interrupt that had to wait is raised
+    os._exit(0)
+
+for line in count(1):
+    if (child := os.fork()) == 0:
+        interrupted_at(line)
+    if (code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) != 130:
+        sys.exit(code)
+    print(line, sorted(os.listdir(sys.argv[1])))
 """
 
 
@@ -55,7 +90,7 @@ def test_what_a_living_process_uses_stays_and_goes_after_kill_9(tmp_path: Path) 
     holder = start(HOLD, tmp_path, "work")
     assert holder.stdout
     folder = Path(holder.stdout.readline().strip())
-    with scratch_folder(tmp_path, "work"):
+    with ScratchFolder(tmp_path, "work"):
         assert (folder / "file").exists()
     sweep(tmp_path, "work")
     assert (folder / "file").read_text() == "half"
@@ -72,6 +107,14 @@ def test_processes_that_begin_and_sweep_at_once_do_not_harm_each_other(tmp_path:
     errors = [process.communicate(timeout=120)[1] for process in contenders]
     assert errors == [""] * 4
     assert names(tmp_path) == []
+
+
+def test_an_interrupt_at_any_line_leaves_nothing(tmp_path: Path) -> None:
+    ended = start(INTERRUPT, tmp_path)
+    lines = ended.communicate(timeout=120)[0].splitlines()
+    assert ended.returncode == 0
+    assert len(lines) > 10
+    assert [line for line in lines if not line.endswith(" []")] == []
 
 
 def test_only_its_own_prefix_is_swept(tmp_path: Path) -> None:
