@@ -31,7 +31,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, NoReturn
 
-DOORS = ("aggregate", "check", "download", "plot", "report", "train", "trial_cache")
+DOORS = ("aggregate", "check", "download", "plot", "report", "slides", "train", "trial_cache")
 PIPELINE, TRAINING = "pipeline", "training"
 IMPORTED = {
     "stages": ("scipy.linalg",),  # theory imports it when it is called

@@ -27,13 +27,18 @@ from tests.conftest import (
     write_data,
     write_params,
 )
-from tests.forked import DOORS, HANGS_AFTER, run_door
+from tests.forked import DOORS, HANGS_AFTER, TRAINING, run_door
 
 TRIES = 12
 """On a machine with much else to do no moment is sure to find a short door at work."""
 SOONER, LATER = 0.8, 1.5
 """What the time is multiplied by at which a door was done, or not reached, for the next moment."""
 PIPELINE = [f"stages.{stage}" for stage in ("download", "train", "aggregate", "plot", "report")]
+SERVERS = {"stages.train": ("stages", TRAINING)}
+"""What doors are forked from in turn that also work when their imports are done; else `stages`.
+
+That of training spares the processes that train their import of torch.
+"""
 TO_DO = {
     "stages.download": "data/raw",
     "stages.train": "data/cache",
@@ -75,7 +80,8 @@ class Seconds:
     """How long a door takes to be imported, and then for all it does."""
 
     importing: float
-    working: float
+    working: tuple[float, ...]
+    """From each of its servers."""
 
 
 @pytest.fixture(scope="module")
@@ -140,17 +146,26 @@ def run(door: str, folder: Path, mnist_dir: Path) -> Seconds:
         check=True,
     )
     imported = float(done.stdout.split()[0])
-    if not forks(door):
-        return Seconds(imported - began, time.monotonic() - imported)
+    if forks(door):
+        working = [seconds_of_work(door, folder, mnist_dir, server) for server in servers(door)]
+        return Seconds(imported - began, tuple(working))
+    return Seconds(imported - began, (time.monotonic() - imported,))
+
+
+def seconds_of_work(door: str, folder: Path, mnist_dir: Path, server: str) -> float:
+    """How long a forked door works to its good end, with all of its work to do."""
+    if door in TO_DO:
+        shutil.rmtree(folder / TO_DO[door], ignore_errors=True)
     begun: list[float] = []
     ended = run_door(
         door.removeprefix("stages."),
         cwd=folder,
         environment=environment(folder, mnist_dir),
+        server=server,
         meanwhile=lambda _: begun.append(time.monotonic()),
     )
     assert ended.returncode == 0, ended.stderr
-    return Seconds(imported - began, time.monotonic() - begun[0])
+    return time.monotonic() - begun[0]
 
 
 _IMPORTED = """
@@ -170,6 +185,10 @@ runpy.run_module(door, run_name="__main__", alter_sys=True)
 def forks(door: str) -> bool:
     """Whether a process can be forked that has imported the door."""
     return door.removeprefix("stages.") in DOORS
+
+
+def servers(door: str) -> tuple[str, ...]:
+    return SERVERS.get(door, ("stages",))
 
 
 def interrupt(door: str, folder: Path, mnist_dir: Path, moment: float) -> Ended:
@@ -194,7 +213,9 @@ def interrupt(door: str, folder: Path, mnist_dir: Path, moment: float) -> Ended:
     return Ended(seconds, process.returncode, errors)
 
 
-def interrupt_imported(door: str, folder: Path, mnist_dir: Path, moment: float) -> Ended:
+def interrupt_imported(
+    server: str, door: str, folder: Path, mnist_dir: Path, moment: float
+) -> Ended:
     """The same of a door whose imports are done when it starts."""
 
     def meanwhile(group: int) -> None:
@@ -209,6 +230,7 @@ def interrupt_imported(door: str, folder: Path, mnist_dir: Path, moment: float) 
         door.removeprefix("stages."),
         cwd=folder,
         environment=environment(folder, mnist_dir),
+        server=server,
         meanwhile=meanwhile,
     )
     group, seconds = met
@@ -280,9 +302,11 @@ def test_ctrl_c_at_any_moment_is_one_line(
     moments: list[tuple[Interrupt, float]] = [
         (interrupt, importing * (first + part) / half) for part in range(half)
     ]
-    for moment in (working * (0.5 + part) / half for part in range(half)):
+    for part in range(half):
+        turn = part % len(working)
+        moment = working[turn] * (0.5 + part) / half
         if forks(door):
-            moments.append((interrupt_imported, moment))
+            moments.append((partial(interrupt_imported, servers(door)[turn]), moment))
         else:
             moments.append((interrupt, importing + moment))
     ends: list[Ended] = []
