@@ -31,7 +31,7 @@ from tests.test_train_variants import VARIANTS, write_own
 SCHEDULER = ("distributed.cli.dask_scheduler", "--no-dashboard")
 WORKER = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard")
 ASKED: dict[str, Any] = {
-    "train": {"epochs": 10},
+    "train": {"epochs": 5},
     "sweep": {"num_points": 6},
     "variants": {"plain": {}, **VARIANTS},
 }
