@@ -269,6 +269,7 @@ def scratch(folder: Path) -> list[Path]:
     return [
         *(path for path in (folder / "data").glob(".*") if path.suffix != ".lock"),
         *(folder / "data" / "cache").glob("unfinished-*"),
+        *(folder / "data" / "cache" / "locks").glob("*"),
         *(folder / "tmp").iterdir(),
     ]
 

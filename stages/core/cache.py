@@ -46,7 +46,7 @@ def cache_root() -> Path:
 
 
 def key_lock(root: Path, key: str) -> BaseFileLock:
-    """The lock of the entries under a key, to be given back by `scratch.discard`.
+    """The lock of the entries under a key, for `HeldLocks`.
 
     It falls free when its process dies.
     """

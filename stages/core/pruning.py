@@ -11,7 +11,6 @@ from io import BytesIO
 from itertools import chain
 from pathlib import Path
 
-from filelock import Timeout
 from pydantic import ValidationError
 
 from stages.core import strict_yaml
@@ -25,7 +24,8 @@ from stages.core.records import RECORD, parse_json, parse_trial
 from stages.core.trial import Trial, sweep_trials
 from stages.process.door import InputError
 from stages.process.files import read_bounded
-from stages.process.scratch import HIDDEN, ScratchFolder, discard, leftovers, remove, sweep
+from stages.process.locks import HeldLocks
+from stages.process.scratch import HIDDEN, ScratchFolder, leftovers, remove, sweep
 
 _LARGEST_RECORD = 2**28
 """Bytes; 100,000 epochs of 16 layers have less."""
@@ -83,18 +83,13 @@ def remove_entry(root: Path, entry: Entry) -> bool:
 
     Raises OSError where that is not allowed.
     """
-    lock = key_lock(root, entry.path.parent.name)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return False
-    try:
+    with HeldLocks() as held:
+        if not held.take(key_lock(root, entry.path.parent.name)):
+            return False
         with ScratchFolder(root, SCRATCH) as scratch, suppress(FileNotFoundError):
             remove(entry.path.rename(scratch / "entry"))
         with suppress(OSError):  # others of its key are left
             entry.path.parent.rmdir()
-    finally:
-        discard(lock)
     return True
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
-from filelock import BaseFileLock, Timeout
+from filelock import BaseFileLock
 
 from stages.core.cache import TrialCache
 from stages.core.trial import Trial
@@ -18,7 +18,7 @@ from stages.engine.plan import Group, epoch_work, largest_group, plan_groups
 from stages.engine.pool import Pool
 from stages.engine.progress import Progress
 from stages.process.door import InputError
-from stages.process.scratch import discard
+from stages.process.locks import HeldLocks
 
 _POLL_SECONDS = 0.2
 
@@ -41,10 +41,6 @@ class _Claim:
     trials: list[Trial] = field(default_factory=list)
     locks: list[BaseFileLock] = field(default_factory=list)
 
-    def release(self) -> None:
-        for lock in self.locks:
-            discard(lock)
-
 
 @dataclass
 class _Sweep:
@@ -54,12 +50,13 @@ class _Sweep:
     progress: Progress
     running: dict[Future[list[dict[str, bytes]]], _Claim] = field(default_factory=dict)
     busy: list[Trial] = field(default_factory=list)  # locked by another run
+    held: HeldLocks = field(default_factory=HeldLocks)
 
     def run(self) -> None:
         """Train what no other run trains, as many groups at a time as the pool can."""
         starts = {trial: self.cache.start(trial) for trial in self.wanted}
         waiting = deque(self._plan(starts))
-        try:
+        with self.held:
             while waiting or self.running or self.busy:
                 while waiting and len(self.running) < self.pool.workers:
                     self._submit(waiting.popleft())
@@ -70,9 +67,6 @@ class _Sweep:
                     time.sleep(_POLL_SECONDS)
                     waiting.extend(self._plan({trial: starts[trial] for trial in self.busy}))
                     self.busy = []
-        finally:
-            for claim in self.running.values():
-                claim.release()
 
     def _plan(self, starts: Mapping[Trial, int]) -> list[Group]:
         device = self.pool.machine.device
@@ -90,13 +84,10 @@ class _Sweep:
         claim, found = _Claim(), []
         for trial in group.trials:
             lock = self.cache.lock(trial)
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
+            if not self.held.take(lock):
                 self.busy.append(trial)
-                continue
-            if self.cache.find(trial, self.wanted[trial]):
-                discard(lock)
+            elif self.cache.find(trial, self.wanted[trial]):
+                self.held.give_back(lock)
                 found.append(trial)
             else:
                 claim.trials.append(trial)
@@ -132,7 +123,8 @@ class _Sweep:
                 raise InputError("a training process did not answer with a result for each trial")
             for trial, files in zip(claim.trials, results, strict=True):
                 self.cache.store(trial, files)
-            self.running.pop(future).release()
+            for lock in self.running.pop(future).locks:
+                self.held.give_back(lock)
             self.progress.trials_trained(claim.trials)
 
     def _answer(self, future: Future[list[dict[str, bytes]]]) -> list[dict[str, bytes]]:

@@ -20,7 +20,7 @@ _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DELICATE = (
     "<frozen importlib",
     f"{Path(os.__file__).parent}/multiprocessing/popen_",
-    f"{Path(__file__).with_name('scratch.py')}",
+    *(f"{Path(__file__).with_name(name)}" for name in ("locks.py", "scratch.py")),
 )
 """Beginnings of the names of files in which an exception does harm."""
 

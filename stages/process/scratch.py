@@ -12,7 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-from filelock import BaseFileLock, FileLock
+from filelock import FileLock
+
+from stages.process.locks import discard
 
 HIDDEN = "."
 """As a prefix of leftovers: whatever hidden name `ScratchFolder` made, as in .gitignore."""
@@ -83,12 +85,6 @@ def remove(path: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def discard(lock: BaseFileLock) -> None:
-    """Release a lock and remove its file; a process that waits for it makes a new one."""
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
 
 
 def _names(parent: Path, prefix: str) -> list[Path]:

@@ -40,15 +40,29 @@ INTERRUPT = """
 import os, signal, sys
 from itertools import count
 from pathlib import Path
-from stages.process import scratch
+from filelock import FileLock
+from stages.process import locks, scratch
 from stages.process.door import clear_exit
 from stages.process.interrupts import interruptible
+
+folder = Path(sys.argv[1])
+
+def use_scratch():
+    with scratch.ScratchFolder(folder, "work") as made:
+        (made / "file").write_text("half")
+
+def use_locks():
+    with locks.HeldLocks() as held:
+        taken = [FileLock(folder / name) for name in "ab"]
+        for lock in taken:
+            held.take(lock)
+        held.give_back(taken[0])
 
 def interrupted_at(line):
     lines = count(1)
 
     def trace(frame, event, _):
-        if frame.f_code.co_filename not in ("<string>", scratch.__file__):
+        if frame.f_code.co_filename not in (locks.__file__, scratch.__file__):
             return None
         if event == "line" and next(lines) == line:
             os.kill(os.getpid(), signal.SIGINT)
@@ -56,8 +70,7 @@ def interrupted_at(line):
 
     with clear_exit("stage"), interruptible("stage: interrupted"):
         sys.settrace(trace)
-        with scratch.ScratchFolder(Path(sys.argv[1]), "work") as folder:
-            (folder / "file").write_text("half")
+        globals()[sys.argv[2]]()
         sys.settrace(None)
         if next(lines) > line:
             signal.pause()  # until an interrupt that had to wait is raised
@@ -68,7 +81,7 @@ for line in count(1):
         interrupted_at(line)
     if (code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) != 130:
         sys.exit(code)
-    print(line, sorted(os.listdir(sys.argv[1])))
+    print(line, sorted(os.listdir(folder)))
 """
 
 
@@ -109,8 +122,9 @@ def test_processes_that_begin_and_sweep_at_once_do_not_harm_each_other(tmp_path:
     assert names(tmp_path) == []
 
 
-def test_an_interrupt_at_any_line_leaves_nothing(tmp_path: Path) -> None:
-    ended = start(INTERRUPT, tmp_path)
+@pytest.mark.parametrize("use", ["use_scratch", "use_locks"])
+def test_an_interrupt_at_any_line_leaves_nothing(tmp_path: Path, use: str) -> None:
+    ended = start(INTERRUPT, tmp_path, use)
     lines = ended.communicate(timeout=120)[0].splitlines()
     assert ended.returncode == 0
     assert len(lines) > 10
