@@ -34,11 +34,6 @@ TRIES = 12
 SOONER, LATER = 0.8, 1.5
 """What the time is multiplied by at which a door was done, or not reached, for the next moment."""
 PIPELINE = [f"stages.{stage}" for stage in ("download", "train", "aggregate", "plot", "report")]
-SERVERS = {"stages.train": ("stages", TRAINING)}
-"""What doors are forked from in turn that also work when their imports are done; else `stages`.
-
-That of training spares the processes that train their import of torch.
-"""
 TO_DO = {
     "stages.download": "data/raw",
     "stages.train": "data/cache",
@@ -147,23 +142,17 @@ def run(door: str, folder: Path, mnist_dir: Path) -> Seconds:
     )
     imported = float(done.stdout.split()[0])
     if forks(door):
-        working = [seconds_of_work(door, folder, mnist_dir, server) for server in servers(door)]
+        working = [seconds_of_work(server, door, folder, mnist_dir) for server in servers(door)]
         return Seconds(imported - began, tuple(working))
     return Seconds(imported - began, (time.monotonic() - imported,))
 
 
-def seconds_of_work(door: str, folder: Path, mnist_dir: Path, server: str) -> float:
+def seconds_of_work(server: str, door: str, folder: Path, mnist_dir: Path) -> float:
     """How long a forked door works to its good end, with all of its work to do."""
     if door in TO_DO:
         shutil.rmtree(folder / TO_DO[door], ignore_errors=True)
     begun: list[float] = []
-    ended = run_door(
-        door.removeprefix("stages."),
-        cwd=folder,
-        environment=environment(folder, mnist_dir),
-        server=server,
-        meanwhile=lambda _: begun.append(time.monotonic()),
-    )
+    ended = run_imported(server, door, folder, mnist_dir, lambda _: begun.append(time.monotonic()))
     assert ended.returncode == 0, ended.stderr
     return time.monotonic() - begun[0]
 
@@ -188,7 +177,20 @@ def forks(door: str) -> bool:
 
 
 def servers(door: str) -> tuple[str, ...]:
-    return SERVERS.get(door, ("stages",))
+    """What a door is forked from in turn; that of training spares its processes torch's import."""
+    return ("stages", TRAINING) if door == "stages.train" else ("stages",)
+
+
+def run_imported(
+    server: str, door: str, folder: Path, mnist_dir: Path, meanwhile: Callable[[int], None]
+) -> subprocess.CompletedProcess[str]:
+    return run_door(
+        door.removeprefix("stages."),
+        cwd=folder,
+        environment=environment(folder, mnist_dir),
+        server=server,
+        meanwhile=meanwhile,
+    )
 
 
 def interrupt(door: str, folder: Path, mnist_dir: Path, moment: float) -> Ended:
@@ -226,13 +228,7 @@ def interrupt_imported(
         interrupt_group(group)
 
     met: list[Any] = []
-    done = run_door(
-        door.removeprefix("stages."),
-        cwd=folder,
-        environment=environment(folder, mnist_dir),
-        server=server,
-        meanwhile=meanwhile,
-    )
+    done = run_imported(server, door, folder, mnist_dir, meanwhile)
     group, seconds = met
     wait_until(lambda: not group_exists(group))
     return Ended(seconds, done.returncode, done.stderr)
