@@ -31,7 +31,7 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
     trials = [replace(trial, data=dataset.digest) for trial in trials]
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        with open_pool(runtime, {"mnist": dataset}) as pool:
+        with open_pool(runtime, {"mnist": dataset}, {trials[0].optimizer}) as pool:
             cache = TrialCache(Path(folder), pool.machine.provenance_of)
             train_trials(dict.fromkeys(trials, True), cache, pool)
         seconds = time.perf_counter() - start

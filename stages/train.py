@@ -59,7 +59,8 @@ def main(folder: Path) -> None:
     sets = dict.fromkeys(sweep.data for sweep in sweeps.values())
     datasets = {data.name: read(data) for data in sets}
     modules = {sweep.model.network for sweep in sweeps.values()} - {PERCEPTRON}
-    with open_pool(params.runtime, datasets, modules) as pool:
+    optimizers = {sweep.train.optimizer for sweep in sweeps.values()}
+    with open_pool(params.runtime, datasets, optimizers, modules) as pool:
         facts = learn_facts(sweeps, datasets, pool)
         trials = {name: sweep_trials(sweep, facts) for name, sweep in sweeps.items()}
         wanted = {

@@ -9,7 +9,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -45,14 +45,18 @@ for _name in ("distributed", "distributed.client"):
 
 @contextmanager
 def dask_pool(
-    runtime: Runtime, datasets: Mapping[str, Dataset], modules: Iterable[str]
+    runtime: Runtime,
+    datasets: Mapping[str, Dataset],
+    optimizers: Collection[str],
+    modules: Iterable[str],
 ) -> Iterator[Pool]:
     """The workers that are connected to the scheduler at runtime.scheduler, a group a thread."""
     sources = dict(_sources(modules))
     failure = partial(_failure, runtime.scheduler)
     with _connect(runtime.scheduler) as client, tempfile.TemporaryDirectory() as scratch:
         try:
-            pool = _set_up(client, Path(scratch), runtime.device, datasets, sources, failure)
+            machine = _common_machine(client, Path(scratch), runtime.device, optimizers)
+            pool = _set_up(client, machine, datasets, sources, failure)
         except InputError:
             raise
         except Exception as error:  # whatever workers raise that lack something
@@ -65,15 +69,12 @@ def dask_pool(
 
 def _set_up(
     client: Client,
-    scratch: Path,
-    device: str,
+    machine: Machine,
     datasets: Mapping[str, Dataset],
     sources: Mapping[str, str],
     failure: Callable[[Exception], InputError],
 ) -> Pool:
-    """Bring the code and the data sets to the workers."""
-    client.upload_file(str(_package(scratch)))
-    machine = _common_machine(client, device)
+    """Bring the data sets to the workers."""
     watch = _Watch(client, failure)
     # A task, not scattered data: where the last copy is lost, Dask makes it again.
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
@@ -169,12 +170,15 @@ def _package(folder: Path) -> Path:
     return Path(shutil.make_archive(str(folder / f"stages-{code[:12]}"), "zip", source))
 
 
-def _common_machine(client: Client, device: str) -> Machine:
-    """What the workers compute on, which must be the same for all.
+def _common_machine(
+    client: Client, scratch: Path, device: str, optimizers: Collection[str]
+) -> Machine:
+    """Bring the code to the workers; what they compute on, which must be the same for all.
 
     Raises InputError if two workers, or a worker and this process, would compute different bits.
     """
-    machines: list[Machine] = [*client.run(survey, device).values()]
+    client.upload_file(str(_package(scratch)))
+    machines: list[Machine] = [*client.run(survey, device, optimizers).values()]
     slowest = min(machine.operations_a_second for machine in machines)
     alike = [replace(machine, operations_a_second=slowest) for machine in machines]
     different = [machine for machine in alike if machine != alike[0]]

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -25,7 +25,9 @@ from stages.process.pace import gigabytes
 
 
 @contextmanager
-def local_pool(runtime: Runtime, datasets: Mapping[str, Dataset]) -> Iterator[Pool]:
+def local_pool(
+    runtime: Runtime, datasets: Mapping[str, Dataset], optimizers: Collection[str]
+) -> Iterator[Pool]:
     """A process for each core, or as many as runtime.workers says; on CUDA one for the device."""
     workers = available_cores() if runtime.workers == "auto" else runtime.workers
     if workers > available_cores():
@@ -51,7 +53,7 @@ def local_pool(runtime: Runtime, datasets: Mapping[str, Dataset]) -> Iterator[Po
         return module
 
     try:
-        machine = executor.submit(task, "survey", runtime.device).result()
+        machine = executor.submit(task, "survey", runtime.device, optimizers).result()
         abreast = 1 if machine.device == "cuda" and runtime.workers == "auto" else workers
         yield Pool(submit, describe, abreast, machine, _failure, True, ended_work)
     except BrokenProcessPool as error:

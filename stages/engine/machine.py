@@ -21,7 +21,7 @@ class Machine:
     torch: str  # version
     device: str  # "cpu" or "cuda"
     device_model: str
-    kernels: str  # digest of a rehearsal
+    kernels: Mapping[str, str]  # digest of a rehearsal, by the optimiser
     code: Mapping[str, str]  # fingerprint of the source of each trainer
     operations_a_second: float  # of one core: multiplications and additions of 32-bit numbers
 
@@ -33,5 +33,5 @@ class Machine:
             device=self.device,
             device_model=self.device_model,
             code=self.code[trainer],
-            kernels=self.kernels,
+            kernels=self.kernels[trial.optimizer],
         )

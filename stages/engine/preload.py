@@ -7,6 +7,5 @@ die_with_parent()  # elsewhere it imports to the end before it looks whether any
 
 with uncollected():
     import scipy.special  # noqa: F401, activations import it when they are asked for
-    import torch.fx.experimental.symbolic_shapes  # noqa: F401, autograd does for a second derivative
 
     import stages.engine.worker  # noqa: F401

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import inspect
 import time
+from collections.abc import Iterable
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -56,8 +57,8 @@ FINGERPRINTS = {BATCHED: _fingerprint(batched), MODULES: _fingerprint(modules)}
 """Taken when the code is loaded: that is what a process runs, whatever becomes of the files."""
 
 
-def survey(device_name: str) -> Machine:
-    """What this process trains on, where runtime.device is `device_name`."""
+def survey(device_name: str, optimizers: Iterable[str]) -> Machine:
+    """What this process trains on by some optimisers, where runtime.device is `device_name`."""
     device = resolve_device(device_name)
     return Machine(
         torch=str(
@@ -65,7 +66,7 @@ def survey(device_name: str) -> Machine:
         ),  # it is an object of torch, which would be imported to read it
         device=device.type,
         device_model=device_model(device),
-        kernels=rehearse(device),
+        kernels={optimizer: rehearse(device, optimizer) for optimizer in optimizers},
         code=FINGERPRINTS,
         operations_a_second=_operations_a_second(),
     )

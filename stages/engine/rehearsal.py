@@ -29,18 +29,18 @@ _PIXELS, _BLACK, _CLASSES = 784, 65, 10
 """As many are black as in MNIST, so that matrices have the shapes that they have there."""
 
 
-def rehearse(device: torch.device) -> str:
-    """SHA-256 (hexadecimal) of what this process trains on `device`.
+def rehearse(device: torch.device, optimizer: str) -> str:
+    """SHA-256 (hexadecimal) of what this process trains on `device` by an optimiser.
 
     In a thread of its own, since how denormal numbers are treated is a setting of each thread.
     """
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_digest, device).result()
+        return thread.submit(_digest, device, optimizer).result()
 
 
-def _digest(device: torch.device) -> str:
+def _digest(device: torch.device, optimizer: str) -> str:
     hasher, dataset = hashlib.sha256(), _dataset()
-    for group in _groups():
+    for group in _groups(optimizer):
         for result in train_group(group, dataset, device):
             for part in _parts(result):
                 hasher.update(part)
@@ -58,17 +58,15 @@ def _dataset() -> Dataset:
     return Dataset(images, labels, images, labels, image_shape=(28, 28))
 
 
-def _groups() -> Iterator[list[Trial]]:
-    """A full group of the usual network, and single ones of other shapes and optimisers.
+def _groups(optimizer: str) -> Iterator[list[Trial]]:
+    """A full group of the usual network, and single ones of other shapes.
 
     The others have each activation once, those of 128 and more units the shapes of deep networks.
     """
     usual = Perceptron((_PIXELS, 128, 64, _CLASSES), "relu")
-    yield [_trial(usual, "adam", sigma) for sigma in (0.001, 0.03, 0.1, 1.0)]
-    hidden, optimizers = ((128, 128), (100,), (32, 32)), ("sgd", "momentum", "adam")
-    for activation, units, optimizer in zip(
-        ACTIVATIONS, cycle(hidden), cycle(optimizers), strict=False
-    ):
+    yield [_trial(usual, optimizer, sigma) for sigma in (0.001, 0.03, 0.1, 1.0)]
+    hidden = ((128, 128), (100,), (32, 32))
+    for activation, units in zip(ACTIVATIONS, cycle(hidden), strict=False):
         yield [_trial(Perceptron((_PIXELS, *units, _CLASSES), activation), optimizer)]
 
 

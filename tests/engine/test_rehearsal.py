@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY, open_doors
 REHEARSE = """
 import torch
 from stages.engine.rehearsal import rehearse
-print(rehearse(torch.device("cpu")))
+print(rehearse(torch.device("cpu"), "sgd"))
 """
 
 
@@ -37,7 +37,7 @@ def rehearsed(**environment: str) -> str:
 @pytest.fixture(scope="module")
 def usual() -> str:
     """The digest of this process."""
-    return rehearse(torch.device("cpu"))
+    return rehearse(torch.device("cpu"), "sgd")
 
 
 @pytest.mark.skipif(
@@ -68,6 +68,6 @@ def test_a_training_process_has_one_blas_thread_whatever_its_threads_measure() -
 
 
 def test_what_a_process_tells_of_its_machine_is_read_without_torch() -> None:
-    told = pickle.dumps(survey("cpu"))
+    told = pickle.dumps(survey("cpu", ["adam"]))
     read = "import pickle, sys; pickle.load(sys.stdin.buffer); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", read], cwd=REPOSITORY, input=told, check=True)

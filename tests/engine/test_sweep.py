@@ -37,7 +37,9 @@ def train_with_answer(root: Path, trial: Trial, answer: Any) -> TrialCache:
         return InputError(in_a_line(error))
 
     p = PROVENANCE
-    machine = Machine(p.torch, p.device, p.device_model, p.kernels, {BATCHED: p.code}, 1e9)
+    machine = Machine(
+        p.torch, p.device, p.device_model, {trial.optimizer: p.kernels}, {BATCHED: p.code}, 1e9
+    )
     cache = TrialCache(root, machine.provenance_of)
     pool = Pool(submit, describe, 1, machine, failure, here=True, ended_work=lambda: 0)
     train_trials({trial: True}, cache, pool)

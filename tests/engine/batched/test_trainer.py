@@ -215,9 +215,12 @@ def test_a_probe_measures_what_autograd_does(
             assert layer.movement == pytest.approx((moved.norm() / start.norm()).item(), rel=1e-3)
 
 
-def test_bits_do_not_depend_on_group_or_lane(trial: Trial, small_dataset: Dataset) -> None:
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_bits_do_not_depend_on_group_or_lane(
+    optimizer: str, trial: Trial, small_dataset: Dataset
+) -> None:
     sigmas = [1e-4, 1e-3, 0.03, 0.1, 0.5, 2.0, 10.0]
-    trials = [of(trial, sigma) for sigma in sigmas]
+    trials = [replace(of(trial, sigma), optimizer=optimizer) for sigma in sigmas]
     together = train_group(trials, small_dataset, CPU)
     backwards = train_group(trials[::-1], small_dataset, CPU)[::-1]
     pair = train_group(trials[2:4], small_dataset, CPU)
@@ -228,8 +231,11 @@ def test_bits_do_not_depend_on_group_or_lane(trial: Trial, small_dataset: Datase
     assert same_bits(pair[1], together[3])
 
 
-def test_odd_batch_sizes_and_depths_keep_the_bits(trial: Trial, small_dataset: Dataset) -> None:
-    odd = replace(of(trial, sizes=(784, 33, 7, 5, 10)), batch_size=37)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_odd_batch_sizes_and_depths_keep_the_bits(
+    optimizer: str, trial: Trial, small_dataset: Dataset
+) -> None:
+    odd = replace(of(trial, sizes=(784, 33, 7, 5, 10)), batch_size=37, optimizer=optimizer)
     trials = [of(odd, sigma) for sigma in (0.01, 0.1, 1.0)]
     together = train_group(trials, small_dataset, CPU)
     assert all(
