@@ -8,7 +8,7 @@ from stages.analysis.wording import spelled
 from tests.claims.metrics import Sweep, percent, short, sizes, sweeps, word
 
 GIVEN = {
-    "took 14 minutes": "timed once",
+    "took 7 minutes": "timed once",
     "biases from 0": "a setting that has no number in params.yaml",
     "χ₁ = 1": "a definition",
 }

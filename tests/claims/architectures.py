@@ -8,7 +8,7 @@ from tests.claims.metrics import Sweep, percent, short, sweeps, word
 
 GIVEN = {
     "biases 0, gains of normalisation 1": "settings",
-    "took 11 minutes": "timed once",
+    "took 8 minutes": "timed once",
     "falls as 1/σ²": "of theory",
 }
 NETWORKS = ("plain", "layer-norm", "batch-norm", "residual", "lenet")

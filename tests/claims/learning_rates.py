@@ -8,7 +8,7 @@ from stages.analysis.edges import Edges, edges
 from stages.analysis.grid import any_grid
 from tests.claims.metrics import Sweep, percent, short, sweeps
 
-GIVEN = {"2/λ₀": "a bound of theory", "took 11 minutes": "timed once"}
+GIVEN = {"2/λ₀": "a bound of theory", "took 5 minutes": "timed once"}
 
 
 def claims() -> Iterator[str]:

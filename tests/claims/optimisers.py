@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.claims.metrics import percent, short, sweeps
 
-GIVEN = {"momentum 0.9": "params.yaml calls it so", "took 14 minutes": "timed once"}
+GIVEN = {"momentum 0.9": "params.yaml calls it so", "took 10 minutes": "timed once"}
 
 
 def claims() -> Iterator[str]:
