@@ -394,13 +394,13 @@ def peak_memory(process: subprocess.Popen[str]) -> int:
 
 
 def test_memory_does_not_grow_with_the_number_of_trials(workspace: Path) -> None:
-    peaks, points = {}, (16, 48)  # a group is of 16 at most, whatever the cache of a core holds
+    peaks, points = {}, (16, 64)  # a group is of 16 at most, whatever the cache of a core holds
     for number in points:
         write_params(
             workspace,
             model={"hidden": [256]},
             sweep={"num_points": number},
-            train={"epochs": 1},
+            train={"steps": 10},
             runtime={"workers": 1},
         )
         process = start_stage(workspace, "train")

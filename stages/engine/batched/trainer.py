@@ -50,8 +50,8 @@ def train_group(
     After `epochs` whole epochs follow the `extra_steps` of one more, recorded as an epoch that has
     no other images. With `starts`, a shorter training of each trial, all of one number of whole
     epochs, it goes on from their ends, to the same bits as in one go. Calls `on_epoch` after each
-    epoch. Numbers that overflow are
-    results: a network that diverges keeps its NaNs and trains to the end.
+    epoch. Numbers that overflow are results: a network that diverges keeps its NaNs and trains to
+    the end.
     """
     images = _prepare(dataset, device)
     first, began = trials[0], time.perf_counter()
@@ -111,12 +111,15 @@ class _TrainingBatch(LearningBatch):
         self._pixels = images.train.new_empty(size, images.train.shape[1])
         self._own_targets = self.targets[:size]
         on_cuda = self.inputs.is_cuda
-        self._step = record_graph(self._compute, networks.changing()) if on_cuda else self._compute
+        self._replay = record_graph(self._compute, networks.changing()) if on_cuda else None
 
     def learn(self, indices: Tensor) -> None:
         """One training step of all networks on the images at `indices` (size,)."""
         self._indices.copy_(indices)
-        self._step()
+        if self._replay:
+            self._replay()
+        else:
+            self._compute()
 
     def _compute(self) -> None:
         images, indices = self._images, self._indices

@@ -1,6 +1,7 @@
 """The batched trainer against an independent reference, and the bits of a trial against its
 neighbours'."""
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
@@ -394,6 +395,27 @@ def test_accuracy_before_training_is_that_of_the_initial_network_on_all_test_ima
     assert result.untrained_test_accuracy == right.mean()
     files = result.to_files(PROVENANCE)
     assert parse_record(files["trial.json"]).untrained_test_accuracy == right.mean()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_nothing_of_a_group_is_left_when_its_results_are_dropped(
+    trial: Trial, small_dataset: Dataset, optimizer: str
+) -> None:
+    """Python collects cycles rarely: in one, a group's tensors would outlive several others."""
+    trials = [replace(of(trial, sigma), optimizer=optimizer) for sigma in (0.01, 0.1)]
+
+    def tensors() -> int:
+        return sum(issubclass(type(held), torch.Tensor) for held in gc.get_objects())
+
+    train_group(trials, small_dataset, CPU)  # what is kept of the images, and for any group
+    gc.collect()
+    gc.disable()
+    try:
+        before = tensors()
+        train_group(trials, small_dataset, CPU)
+        assert tensors() == before
+    finally:
+        gc.enable()
 
 
 def test_overflow_is_a_result(trial: Trial, small_dataset: Dataset) -> None:
