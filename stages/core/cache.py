@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
-from stages.core.records import FILES, RECORD, WEIGHTS, largest, parse_json, verify_files
+from stages.core.records import FILES, RECORD, largest, parse_json, verify_files
 from stages.core.trial import Provenance, Trial, trial_key
 from stages.process.checkout import checkout
 from stages.process.door import InputError
@@ -107,17 +107,19 @@ class TrialCache:
         return 0
 
     def store(self, trial: Trial, files: dict[str, bytes]) -> None:
-        """Add the files of a trial; where another process was first, its equal entry stays.
+        """Add the files of a trial to those that are held; these stay, as another's are equal.
 
-        All files replace a lone record. Raises InputError if these are not files of `trial`: its
-        key would then be a lie.
+        Raises InputError if these are not files of `trial`: its key would then be a lie.
         """
         try:
             verify_files(files, trial, self._provenance_of(trial))
         except ValueError as fault:
             label = trial.start.label
             raise InputError(f"what came back for {label} is not stored: {fault}") from None
-        entry = self._entry(trial)
+        held = self.find(trial, whole=False) or {}
+        if files.keys() <= held.keys():
+            return
+        entry, files = self._entry(trial), {**files, **held}
         entry.parent.mkdir(parents=True, exist_ok=True)
         with ScratchFolder(self._root, SCRATCH) as scratch:
             fresh = scratch / "entry"
@@ -125,8 +127,10 @@ class TrialCache:
             manifest = {name: sha256(content) for name, content in files.items()}
             for name, content in {**files, _MANIFEST: json.dumps(manifest).encode()}.items():
                 _write_durably(fresh / name, content)
-            if WEIGHTS in files and entry.exists() and not (entry / WEIGHTS).exists():
-                entry.rename(scratch / "lone record")
+            if held:  # a lone record, which the entry remains until its manifest is replaced
+                for name in [*(name for name in files if name not in held), _MANIFEST]:
+                    (fresh / name).replace(entry / name)
+                return
             try:
                 fresh.rename(entry)
             except OSError:

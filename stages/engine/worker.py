@@ -4,6 +4,7 @@ The data sets come to a process once, when it starts; after that a task is a few
 answer the files of each. Nothing else crosses between processes, and no file system is shared.
 """
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,7 @@ def train(
     with enough_memory(trials[0], len(trials), provenance.device):
         begun = [TrialResult.from_files(*pair) for pair in zip(trials, starts, strict=False)]
         files = [result.to_files(provenance) for result in _trained(trials, begun, device)]
+    gc.collect()  # tensors that a module of the user has tied in a cycle
     return files if whole else [{RECORD: of_trial[RECORD]} for of_trial in files]
 
 

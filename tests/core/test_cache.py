@@ -35,6 +35,36 @@ from tests.models import snapshots_of
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
 
+KILLED_AT_EACH_LINE = """
+import os, pickle, signal, sys
+from itertools import count
+from stages.core import cache
+
+root, provenance, trial, files = pickle.loads(sys.stdin.buffer.read())
+
+def killed_at(line):
+    lines = count(1)
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != cache.__file__:
+            return None
+        if event == "line" and next(lines) == line:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    sys.settrace(trace)
+    cache.TrialCache(root, lambda _: provenance).store(trial, files)
+    os._exit(0)
+
+for line in count(1):
+    if (child := os.fork()) == 0:
+        killed_at(line)
+    if (code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) != -signal.SIGKILL:
+        sys.exit(code)
+    held = cache.TrialCache(root, lambda _: provenance).find(trial, whole=False)
+    print(sorted(held or ()), flush=True)
+"""
+
 
 def open_cache(root: Path) -> TrialCache:
     return TrialCache(root, lambda _: PROVENANCE)
@@ -358,6 +388,25 @@ def test_a_lone_record_is_enough_where_nothing_else_is_asked_for(
     assert cache.start(replace(trial, epochs=20)) == 0
     cache.store(trial, files)
     assert cache.find(trial) == cache.find(trial, whole=False) == files
+
+
+def test_kill_9_while_the_other_files_are_stored_loses_no_lone_record(
+    tmp_path: Path, cache: TrialCache, trial: Trial
+) -> None:
+    files = files_of(trial)
+    cache.store(trial, {RECORD: files[RECORD]})
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_EACH_LINE],
+        input=pickle.dumps((tmp_path, PROVENANCE, trial, files)),
+        capture_output=True,
+        cwd=REPOSITORY,
+        check=True,
+    )
+    assert run.stderr == b""
+    held = run.stdout.decode().splitlines()
+    assert len(held) > 20
+    assert set(held) <= {str([RECORD]), str(sorted(files))}
+    assert cache.find(trial) == files
 
 
 def test_an_unfinished_epoch_is_no_start(cache: TrialCache, trial: Trial) -> None:

@@ -1,5 +1,6 @@
 """Any module: against plain PyTorch, in bits against its continuation, and what the probe sees."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import partial
@@ -17,6 +18,7 @@ from stages.core.records import verify_result
 from stages.core.seeding import batch_order
 from stages.core.starts import Start
 from stages.core.trial import Provenance, Trial
+from stages.engine import worker
 from stages.engine.batched.trainer import train_group
 from stages.engine.modules.trainer import train_module
 from stages.engine.results import TrialResult
@@ -457,6 +459,28 @@ def test_overflow_is_a_result(
     result = train_module(trial, small_dataset, CPU, folder=tmp_path)
     assert result.diverged
     verify_result(result.to_files(PROVENANCE), trial)
+
+
+def test_nothing_of_a_network_that_holds_itself_is_left_in_its_process(
+    write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    path = write(
+        PERCEPTRON.replace("super().__init__()", "super().__init__(); self.call = self.forward")
+    )
+    trial = module_trial(path, data=small_dataset.digest)
+    worker.set_up({"mnist": small_dataset}, tmp_path, lambda _: None)
+
+    def tensors() -> int:
+        return sum(issubclass(type(held), torch.Tensor) for held in gc.get_objects())
+
+    gc.disable()
+    try:
+        worker.train([trial], [], PROVENANCE, True)  # what is kept of the images
+        before = tensors()
+        worker.train([trial], [], PROVENANCE, True)
+        assert tensors() == before
+    finally:
+        gc.enable()
 
 
 def test_on_epoch_is_called_after_each_epoch(
