@@ -286,6 +286,17 @@ def start_stage(
     )
 
 
+def environment_of_dvc(**further: str) -> dict[str, str]:
+    """The environment of `dvc` commands, as if nobody had set up DVC or git."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **{f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")},
+        **further,
+    }
+
+
 def replace_in(path: Path, old: str, new: str) -> None:
     """Edit a file as a user does."""
     content = path.read_text()

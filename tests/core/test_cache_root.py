@@ -1,13 +1,12 @@
 """Where the trial cache lies, asked by stages that real `dvc` commands run."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, environment_of_dvc
 from tests.forked import run_dvc
 
 ASK = "from stages.core.cache import cache_root; print('cache:', cache_root().absolute())"
@@ -19,13 +18,7 @@ stages:
 """
 
 
-ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "PYTHONPATH": str(REPOSITORY),
-    **{f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")},
-    **{f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")},
-}
+ENVIRONMENT = environment_of_dvc(PYTHONPATH=str(REPOSITORY))
 
 
 def git(folder: Path, *arguments: str) -> None:

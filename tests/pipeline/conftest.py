@@ -4,13 +4,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, made_once
+from tests.conftest import REPOSITORY, environment_of_dvc, made_once
 from tests.forked import HANGS_AFTER, PIPELINE, as_python, run_dvc
 
 
@@ -89,23 +88,10 @@ def make_clone(path: Path, environment: dict[str, str]) -> Clone:
     return clone
 
 
-def environment_of_dvc(mnist_dir: Path) -> dict[str, str]:
-    """The environment of commands, as if nobody had set up DVC or git."""
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "MNIST_DIR": str(mnist_dir),
-        "GIT_AUTHOR_NAME": "test",
-        "GIT_AUTHOR_EMAIL": "test@example.org",
-        "GIT_COMMITTER_NAME": "test",
-        "GIT_COMMITTER_EMAIL": "test@example.org",
-    }
-
-
 @pytest.fixture(scope="session")
 def sparing(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> dict[str, str]:
     """The environment of commands that spares the stages of a pipeline their imports."""
-    environment = environment_of_dvc(mnist_dir)
+    environment = environment_of_dvc(MNIST_DIR=str(mnist_dir))
     python = as_python(tmp_path_factory.mktemp("python"), PIPELINE)
     return {**environment, "PATH": f"{python}{os.pathsep}{environment['PATH']}"}
 
@@ -120,7 +106,7 @@ def finished(
     """
 
     def make(path: Path) -> None:
-        output = make_clone(path, environment_of_dvc(mnist_dir)).repro(
+        output = make_clone(path, environment_of_dvc(MNIST_DIR=str(mnist_dir))).repro(
             "train.epochs=1", "sweep.num_points=3", "sweep.initializers=[]"
         )
         assert "3 trials: 0 reused, 3 to train" in output

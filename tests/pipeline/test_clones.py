@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PICTURES, wait_until
+from tests.conftest import PICTURES, environment_of_dvc, wait_until
 from tests.forked import HANGS_AFTER
-from tests.pipeline.conftest import Clone, copy_of, environment_of_dvc
+from tests.pipeline.conftest import Clone, copy_of
 
 CLEAN = "Data and pipelines are up to date."
 EFFORT = " M metrics/effort.json"
@@ -84,7 +84,7 @@ def test_after_an_aborted_experiment_two_commands_bring_everything_back(
         process = subprocess.Popen(
             [sys.executable, "-m", "dvc", "exp", "run", "-S", "train.epochs=100"],
             cwd=foreign.path,
-            env=environment_of_dvc(mnist_dir),
+            env=environment_of_dvc(MNIST_DIR=str(mnist_dir)),
             stdout=printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -22,9 +22,9 @@ from playwright.sync_api import Browser, Page
 from stages import check
 from stages.core.trial import Trial
 from tests.browser import Heard, chromium
-from tests.conftest import PICTURES, open_doors
+from tests.conftest import PICTURES, environment_of_dvc, open_doors
 from tests.models import aggregated
-from tests.pipeline.conftest import Clone, environment_of_dvc, make_clone
+from tests.pipeline.conftest import Clone, make_clone
 
 EXPERIMENTS = {
     "tiny": ("1e-6", "1e-2", "1"),
@@ -136,7 +136,9 @@ class Opened:
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, mnist_dir: Path) -> Clone:
     """A clone whose user had a setting of his own before the page was installed."""
-    clone = make_clone(tmp_path_factory.mktemp("clone"), environment_of_dvc(mnist_dir))
+    clone = make_clone(
+        tmp_path_factory.mktemp("clone"), environment_of_dvc(MNIST_DIR=str(mnist_dir))
+    )
     clone.dvc("config", "--local", "plots.auto_open", "false")
     clone.run(sys.executable, "-m", "stages.page")
     return clone

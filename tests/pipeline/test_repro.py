@@ -9,8 +9,8 @@ import venv
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import replace_in
-from tests.pipeline.conftest import Clone, environment_of_dvc
+from tests.conftest import environment_of_dvc, replace_in
+from tests.pipeline.conftest import Clone
 
 STAGES = ["download", "train", "aggregate", "plot", "explore", "report"]
 
@@ -154,7 +154,7 @@ def test_killing_dvc_ends_the_stage_that_it_runs(clone: Clone, mnist_dir: Path) 
     with subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro"],
         cwd=clone.path,
-        env=environment_of_dvc(mnist_dir),
+        env=environment_of_dvc(MNIST_DIR=str(mnist_dir)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
