@@ -1,7 +1,8 @@
 """The trial cache: a content-addressed store of finished trials, shared by all of a checkout.
 
-An entry is a folder <key>/<length> that appears whole, by one rename, or not at all. It carries the
-SHA-256 of each of its files, so that what was damaged later is noticed, and trained again.
+An entry is a folder <key>/<length> that appears whole, by one rename, or not at all; what comes
+beside a lone record counts from when the manifest names it. That carries the SHA-256 of each file,
+so that what was damaged later is noticed, and trained again.
 """
 
 import errno

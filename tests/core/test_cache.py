@@ -36,33 +36,19 @@ from tests.models import snapshots_of
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
 
 KILLED_AT_EACH_LINE = """
-import os, pickle, signal, sys
-from itertools import count
+import pickle, signal, sys
 from stages.core import cache
+from tests.each_line import each_line, signal_at
 
 root, provenance, trial, files = pickle.loads(sys.stdin.buffer.read())
+trials = cache.TrialCache(root, lambda _: provenance)
 
 def killed_at(line):
-    lines = count(1)
+    signal_at(line, signal.SIGKILL, cache)
+    trials.store(trial, files)
 
-    def trace(frame, event, _):
-        if frame.f_code.co_filename != cache.__file__:
-            return None
-        if event == "line" and next(lines) == line:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-
-    sys.settrace(trace)
-    cache.TrialCache(root, lambda _: provenance).store(trial, files)
-    os._exit(0)
-
-for line in count(1):
-    if (child := os.fork()) == 0:
-        killed_at(line)
-    if (code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) != -signal.SIGKILL:
-        sys.exit(code)
-    held = cache.TrialCache(root, lambda _: provenance).find(trial, whole=False)
-    print(sorted(held or ()), flush=True)
+for _ in each_line(-signal.SIGKILL, killed_at):
+    print(sorted(trials.find(trial, whole=False) or ()), flush=True)
 """
 
 

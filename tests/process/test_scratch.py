@@ -38,12 +38,12 @@ for _ in range(200):
 
 INTERRUPT = """
 import os, signal, sys
-from itertools import count
 from pathlib import Path
 from filelock import FileLock
 from stages.process import locks, scratch
 from stages.process.door import clear_exit
 from stages.process.interrupts import interruptible
+from tests.each_line import each_line, signal_at
 
 folder = Path(sys.argv[1])
 
@@ -59,28 +59,14 @@ def use_locks():
         held.give_back(taken[0])
 
 def interrupted_at(line):
-    lines = count(1)
-
-    def trace(frame, event, _):
-        if frame.f_code.co_filename not in (locks.__file__, scratch.__file__):
-            return None
-        if event == "line" and next(lines) == line:
-            os.kill(os.getpid(), signal.SIGINT)
-        return trace
-
     with clear_exit("stage"), interruptible("stage: interrupted"):
-        sys.settrace(trace)
+        lines = signal_at(line, signal.SIGINT, locks, scratch)
         globals()[sys.argv[2]]()
         sys.settrace(None)
         if next(lines) > line:
             signal.pause()  # until an interrupt that had to wait is raised
-    os._exit(0)
 
-for line in count(1):
-    if (child := os.fork()) == 0:
-        interrupted_at(line)
-    if (code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) != 130:
-        sys.exit(code)
+for line in each_line(130, interrupted_at):
     print(line, sorted(os.listdir(folder)))
 """
 

@@ -1,7 +1,6 @@
 """The batched trainer against an independent reference, and the bits of a trial against its
 neighbours'."""
 
-import gc
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +25,7 @@ from stages.core.starts import NORMAL, Start
 from stages.core.trial import Provenance, Trial
 from stages.engine.batched.trainer import train_group
 from stages.engine.results import TrialResult
+from tests.garbage import tensors_left_by
 
 CPU = torch.device("cpu")
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
@@ -403,19 +403,7 @@ def test_nothing_of_a_group_is_left_when_its_results_are_dropped(
 ) -> None:
     """Python collects cycles rarely: in one, a group's tensors would outlive several others."""
     trials = [replace(of(trial, sigma), optimizer=optimizer) for sigma in (0.01, 0.1)]
-
-    def tensors() -> int:
-        return sum(issubclass(type(held), torch.Tensor) for held in gc.get_objects())
-
-    train_group(trials, small_dataset, CPU)  # what is kept of the images, and for any group
-    gc.collect()
-    gc.disable()
-    try:
-        before = tensors()
-        train_group(trials, small_dataset, CPU)
-        assert tensors() == before
-    finally:
-        gc.enable()
+    assert tensors_left_by(lambda: train_group(trials, small_dataset, CPU)) == 0
 
 
 def test_overflow_is_a_result(trial: Trial, small_dataset: Dataset) -> None:

@@ -1,6 +1,5 @@
 """Any module: against plain PyTorch, in bits against its continuation, and what the probe sees."""
 
-import gc
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import partial
@@ -25,6 +24,7 @@ from stages.engine.results import TrialResult
 from stages.process.door import InputError
 from tests.conftest import REPOSITORY
 from tests.engine.modules.conftest import MakeTrial, Write
+from tests.garbage import tensors_left_by
 
 CPU = torch.device("cpu")
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
@@ -469,18 +469,7 @@ def test_nothing_of_a_network_that_holds_itself_is_left_in_its_process(
     )
     trial = module_trial(path, data=small_dataset.digest)
     worker.set_up({"mnist": small_dataset}, tmp_path, lambda _: None)
-
-    def tensors() -> int:
-        return sum(issubclass(type(held), torch.Tensor) for held in gc.get_objects())
-
-    gc.disable()
-    try:
-        worker.train([trial], [], PROVENANCE, True)  # what is kept of the images
-        before = tensors()
-        worker.train([trial], [], PROVENANCE, True)
-        assert tensors() == before
-    finally:
-        gc.enable()
+    assert tensors_left_by(lambda: worker.train([trial], [], PROVENANCE, True)) == 0
 
 
 def test_on_epoch_is_called_after_each_epoch(
