@@ -165,7 +165,7 @@ def record_of(
         )
         for epoch in range(len(accuracies) + 1)
     ]
-    return Record(trial, diverged, 1.0, history, provenance, probes, untrained)
+    return Record(trial, diverged, history, provenance, probes, untrained)
 
 
 def setting_of(variant: str = "", **changes: Mapping[str, Any]) -> Setting:

@@ -17,6 +17,10 @@ Shapes = dict[str, tuple[int, ...]]
 
 PERCEPTRON: Final = "perceptron"
 
+CUDA_NETWORKS: Final = 32
+"""So many perceptrons are trained side by side on CUDA, zeros among them: libraries choose kernels
+by the number of matrices there."""
+
 
 @dataclass(frozen=True)
 class Perceptron:

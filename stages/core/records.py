@@ -59,7 +59,7 @@ class LayerRecord:
     weight_rms: float  # root mean square of W
     displacement: float  # root mean square of W - W_0
     row_spread: float  # ||W - mean of its rows|| / ||W||: 0 where all units are equal
-    damped: float  # share of W whose steps Adam's epsilon damps: sqrt(v) < EPSILONS times that
+    damped: float  # share of W, where it has a gradient, whose steps Adam's epsilon halves or more
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,6 @@ class Record:
 
     trial: Trial
     diverged: bool  # whether a loss or a parameter overflowed
-    train_seconds: float  # its share of its group's time
     history: list[EpochRecord]
     provenance: Provenance
     probes: list[ProbeRecord]  # before training and after each epoch
@@ -111,7 +110,6 @@ def parse_record(content: bytes) -> Record:
         return Record(
             trial=trial,
             diverged=bool(record["diverged"]),
-            train_seconds=_number(record["train_seconds"]),
             history=[EpochRecord(**_numbers(epoch)) for epoch in record["history"]],
             provenance=parse_provenance(record["provenance"]),
             probes=[_probe(**probe) for probe in record["probes"]],

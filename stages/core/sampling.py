@@ -14,10 +14,6 @@ FEATURES: Final = 16
 """The weights of so many units of the first layer are kept while it trains: as images, they show
 what a unit looks for."""
 
-EPSILONS: Final = 10
-"""Adam's step is damped where the root of its second moment is below so many epsilons."""
-
-
 SHARPNESS_EPOCHS: Final = (0, 1)
 """Sharpness is measured before training and after the first epoch, each time for 4 % of the time
 that 10 epochs take a perceptron of three layers."""

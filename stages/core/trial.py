@@ -4,14 +4,17 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stages.core.facts import Facts
-from stages.core.networks import PERCEPTRON, Network, Perceptron
+from stages.core.networks import PERCEPTRON, Module, Network, Perceptron
 from stages.core.starts import NORMAL, SIGMA_DIGITS, Start, bias_deviation
 
 if TYPE_CHECKING:
     from stages.core.params import Params  # loads pydantic, which plot does without
+
+USUAL_EPSILON: Final = 1e-8
+"""Adam's, as the paper and PyTorch have it."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,13 @@ def trial_key(trial: Trial, provenance: Provenance) -> str:
     """SHA-256 (hex) of all that determines a trial's course, its length excepted.
 
     Trials that differ in their length alone share a key: the shorter is the beginning of the
-    longer. What an optimiser does not read is no part of it.
+    longer. What an optimiser or a start does not read is no part of it.
     """
     course = asdict(trial)
     del course["epochs"], course["extra_steps"]
     if trial.optimizer != "adam":
         del course["adam_epsilon"]
+    if isinstance(trial.network, Module) and trial.start.initializer == NORMAL:
+        del course["network"]["activation"]  # only its gain is read, by named initialisers
     canonical = json.dumps({"trial": course, "provenance": asdict(provenance)}, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -86,7 +86,8 @@ def _seconds(trials: Sequence[Trial], facts: Facts, pool: Pool) -> float:
     seconds = 0.0
     for trial in trials:
         steps = trial.epochs * ceil(images[trial.data] / trial.batch_size) + trial.extra_steps
-        # forward, gradients of weights, gradients of inputs except those of the first layer
+        # forward, gradients of weights, gradients of inputs: those of the images are not needed,
+        # but testing takes about as long
         operations = 2 * trial.batch_size * 3 * trial.network.operations
         seconds += steps * (_TIMES_THE_FLOOR * operations / rate + _SECONDS_A_STEP)
     return seconds / min(pool.workers, available_cores())

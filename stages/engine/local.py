@@ -77,7 +77,7 @@ def _failure(error: Exception) -> InputError:
 
 
 def _say_too_many(workers: int, datasets: Mapping[str, Dataset]) -> None:
-    """Each process has the images twice: as bytes, and as floats."""
+    """Each process that trains modules has the images twice: as bytes, and as floats."""
     pixels = sum(data.train_images.size + data.test_images.size for data in datasets.values())
     needed, free = workers * 5 * pixels, free_bytes()
     print(

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from stages.core.optimizers import OPTIMIZERS, Rule
-from stages.core.sampling import EPSILONS
 from stages.core.trial import Trial
 
 ADAM_BETAS = (0.9, 0.999)
@@ -44,16 +43,17 @@ class Adam:
         )
 
     def damped(self, gradients: Tensor, squares: Tensor) -> float:
-        """The share of some parameters whose sqrt(v) is below EPSILONS times epsilon.
+        """The share of some parameters whose step epsilon at least halves: sqrt(v) is below it.
 
         v is what their part `squares` of the second moment is when its bias is corrected; before
-        the first step, what it would be after one by `gradients`. NaN where it overflows.
+        the first step, what it would be after one by `gradients`. Parameters without a gradient,
+        those of dead units, are left out. NaN where none is left, or v overflows.
         """
-        steps = self.steps.item()
+        steps, moving = self.steps.item(), gradients != 0
         v = squares.double() / (1 - ADAM_BETAS[1] ** steps) if steps else gradients.double() ** 2
-        if not v.isfinite().all():
+        if not moving.any() or not v.isfinite().all():
             return nan
-        return (v < (EPSILONS * self._epsilon) ** 2).double().mean().item()
+        return (moving & (v < self._epsilon**2)).sum().item() / moving.sum().item()
 
 
 class GradientDescent:

@@ -5,13 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from stages.core.networks import Module, Network, count
+from stages.core.networks import CUDA_NETWORKS, Module, Network, count
 from stages.core.starts import NORMAL, Start
 from stages.core.trial import Trial
 from stages.engine.cores import cache_share
-
-CUDA_NETWORKS = 32
-"""CUDA libraries choose kernels by the number of matrices, so there it is always this one."""
 
 _MOST = 16
 """More share no more overhead worth mentioning, and are lost together where a run is killed."""

@@ -21,7 +21,7 @@ from stages.core import (
     seeding,
     starts,
 )
-from stages.engine import batched, curvature, measures, modules, snapshots
+from stages.engine import batched, curvature, device, measures, modules, results, snapshots
 from stages.engine import optimizers as steps
 from stages.engine.batched import layout
 from stages.engine.device import device_model, resolve_device
@@ -40,17 +40,24 @@ _SHARED = (
     steps,
     layout,
     curvature,
+    device,
     measures,
+    results,
     snapshots,
 )
 
 
 def _fingerprint(trainer: ModuleType) -> str:
-    """SHA-256 (hex) of the code of a trainer, comments and formatting left out."""
+    """SHA-256 (hex) of the code of a trainer; comments, docstrings and formatting left out."""
     names = sorted(module.name for module in iter_modules(trainer.__path__))
     own = [import_module(f"{trainer.__name__}.{name}") for name in names]
-    source = "\n".join(ast.unparse(ast.parse(inspect.getsource(m))) for m in (*_SHARED, *own))
-    return hashlib.sha256(source.encode()).hexdigest()
+    trees = (_WithoutTexts().visit(ast.parse(inspect.getsource(m))) for m in (*_SHARED, *own))
+    return hashlib.sha256("\n".join(map(ast.unparse, trees)).encode()).hexdigest()
+
+
+class _WithoutTexts(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:  # the name that ast looks for
+        return ast.Pass() if isinstance(node.value, ast.Constant) else node
 
 
 FINGERPRINTS = {BATCHED: _fingerprint(batched), MODULES: _fingerprint(modules)}
@@ -59,14 +66,14 @@ FINGERPRINTS = {BATCHED: _fingerprint(batched), MODULES: _fingerprint(modules)}
 
 def survey(device_name: str, optimizers: Iterable[str]) -> Machine:
     """What this process trains on by some optimisers, where runtime.device is `device_name`."""
-    device = resolve_device(device_name)
+    found = resolve_device(device_name)
     return Machine(
         torch=str(
             torch.__version__
         ),  # it is an object of torch, which would be imported to read it
-        device=device.type,
-        device_model=device_model(device),
-        kernels={optimizer: rehearse(device, optimizer) for optimizer in optimizers},
+        device=found.type,
+        device_model=device_model(found),
+        kernels={optimizer: rehearse(found, optimizer) for optimizer in optimizers},
         code=FINGERPRINTS,
         operations_a_second=_operations_a_second(),
     )

@@ -33,7 +33,6 @@ class TrialResult:
     probes: list[ProbeRecord]
     snapshots: dict[str, Tensor]  # as `snapshot_tensors` has them
     untrained_test_accuracy: float  # what random networks reach is no learning
-    train_seconds: float
 
     @property
     def diverged(self) -> bool:
@@ -60,7 +59,6 @@ class TrialResult:
             record.probes,
             load(files[SNAPSHOTS]),
             record.untrained_test_accuracy,
-            record.train_seconds,
         )
 
     def to_files(self, provenance: Provenance) -> dict[str, bytes]:
@@ -69,7 +67,6 @@ class TrialResult:
             "trial": asdict(self.trial),
             "provenance": asdict(provenance),
             "diverged": self.diverged,
-            "train_seconds": round(self.train_seconds, 3),
             "untrained_test_accuracy": self.untrained_test_accuracy,
             "history": [asdict(epoch) for epoch in self.history],
             "probes": [asdict(probe) for probe in self.probes],

@@ -75,7 +75,6 @@ def record_of(trial: Trial, provenance: Provenance = PROVENANCE) -> dict[str, An
         "trial": asdict(trial),
         "provenance": asdict(provenance),
         "diverged": False,
-        "train_seconds": 1.5,
         "untrained_test_accuracy": 0.1,
         "history": [{"epoch": epoch, **scores} for epoch in range(1, trial.records + 1)],
         "probes": [
@@ -309,6 +308,12 @@ def record_with(trial: Trial, **changes: Any) -> bytes:
     return json.dumps({**record_of(trial), **changes}).encode()
 
 
+def untrained_at(record: bytes, accuracy: bytes) -> bytes:
+    old = b'"untrained_test_accuracy": '
+    assert old + b"0.1," in record
+    return record.replace(old + b"0.1,", old + accuracy + b",")
+
+
 def answers(trial: Trial) -> dict[str, Any]:
     """What a worker might answer instead of the files of `trial`."""
     good = files_of(trial)
@@ -337,14 +342,8 @@ def answers(trial: Trial) -> dict[str, Any]:
         "history of text": {**good, RECORD: record_with(trial, history=["x", "y"])},
         "probes lack": {**good, RECORD: record_with(trial, probes=[])},
         "provenance of numbers": {**good, RECORD: record_with(trial, provenance={"torch": 1})},
-        "an infinite time": {
-            **good,
-            RECORD: good[RECORD].replace(b'"train_seconds": 1.5', b'"train_seconds": Infinity'),
-        },
-        "a time too large": {
-            **good,
-            RECORD: good[RECORD].replace(b'"train_seconds": 1.5', b'"train_seconds": 1e999'),
-        },
+        "an infinite accuracy": {**good, RECORD: untrained_at(good[RECORD], b"Infinity")},
+        "an accuracy too large": {**good, RECORD: untrained_at(good[RECORD], b"1e999")},
     }
 
 
@@ -405,7 +404,7 @@ def test_an_unfinished_epoch_is_no_start(cache: TrialCache, trial: Trial) -> Non
 
 
 def test_the_first_of_two_equal_entries_stays(cache: TrialCache, trial: Trial) -> None:
-    late = {**files_of(trial), RECORD: record_with(trial, train_seconds=9.0)}
+    late = {**files_of(trial), RECORD: record_with(trial, untrained_test_accuracy=0.2)}
     cache.store(trial, files_of(trial))
     cache.store(trial, late)
     assert cache.find(trial) == files_of(trial)

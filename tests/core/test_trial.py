@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from stages.core.facts import DataFacts, Facts
-from stages.core.networks import Perceptron
+from stages.core.networks import Module, Perceptron
 from stages.core.params import Params, read_params
-from stages.core.starts import Start
+from stages.core.starts import NORMAL, Start
 from stages.core.trial import Provenance, Trial, sweep_sigmas, sweep_trials, trial_key
 
 PROVENANCE = Provenance("2.14.1", "cpu", "a processor", "c0de", "5eed")
@@ -100,6 +100,16 @@ def test_every_property_of_a_start_is_part_of_the_key(trial: Trial) -> None:
 def test_what_an_optimiser_does_not_read_is_not_part_of_the_key(trial: Trial) -> None:
     sgd = replace(trial, optimizer="sgd")
     assert trial_key(sgd, PROVENANCE) == trial_key(replace(sgd, adam_epsilon=1.0), PROVENANCE)
+
+
+def test_activation_is_no_part_of_a_module_that_starts_from_sigma(trial: Trial) -> None:
+    module = Module("net.py:Net", "50f7", (), (), (), "relu", (28, 28), 10, 1)
+    for start, same in ((Start(NORMAL, 0.1), True), (Start("kaiming_normal"), False)):
+        keys = {
+            trial_key(replace(trial, network=network, start=start), PROVENANCE)
+            for network in (module, replace(module, activation="tanh"))
+        }
+        assert (len(keys) == 1) == same
 
 
 def test_steps_are_whole_epochs_and_a_rest(params: Params) -> None:

@@ -137,26 +137,33 @@ def test_equal_units_stay_equal_and_zeros_have_neither_direction_nor_spread(
     assert hidden.weight_rms == hidden.displacement == 0
 
 
-@pytest.mark.parametrize("epsilon", [1e-8, 1e-3])
-def test_damped_are_weights_whose_second_moment_is_near_epsilon(
-    epsilon: float, train: Train, trial: Trial, tiny: Dataset
+@pytest.mark.parametrize(("epsilon", "rate"), [(1e-8, 1e-3), (1e-2, 1e-3), (1e-2, 0.1)])
+def test_damped_are_weights_that_learn_and_whose_step_epsilon_halves(
+    epsilon: float, rate: float, train: Train, trial: Trial, tiny: Dataset
 ) -> None:
-    trial = replace(trial, adam_epsilon=epsilon)
+    """Second moments of dead units decay below any epsilon, but they have no step to be halved."""
+    trial = replace(trial, adam_epsilon=epsilon, learning_rate=rate)
     result = train(trial)
     steps = trial.epochs * ceil(len(tiny.train_labels) / trial.batch_size)
     squares = _in_order(result.moments["exp_avg_sq"])[::2]
-    for layer, square in zip(result.probes[-1].layers, squares, strict=True):
-        roots = (square.double() / (1 - 0.999**steps)).sqrt()
-        assert layer.damped == (roots < 10 * epsilon).double().mean().item()
-    model, (images, labels) = model_of(result.initial), images_of(tiny)
-    cross_entropy(model(images), labels).backward()
-    for layer, number in zip(result.probes[0].layers, (0, 2), strict=True):
-        gradient = model[number].weight.grad
-        assert isinstance(gradient, Tensor)
-        below = (gradient.abs() < 10 * epsilon).double().mean().item()
-        assert layer.damped == pytest.approx(below, abs=2 / gradient.numel())
-    if epsilon > 1e-8:
-        assert 0 < result.probes[-1].layers[0].damped < 1
+    roots = [(square.double() / (1 - 0.999**steps)).sqrt() for square in squares]
+    for probe, parameters in ((0, result.initial), (-1, result.weights)):
+        gradients = weight_gradients(parameters, tiny)
+        of_layers = zip(result.probes[probe].layers, gradients, roots, strict=True)
+        for layer, gradient, root in of_layers:
+            first_root = gradient.double().abs()  # Adam's step by one gradient g is g / (|g| + ε)
+            halved = (first_root if probe == 0 else root) < epsilon
+            share = halved[gradient != 0].double().mean().item()
+            assert layer.damped == pytest.approx(share, abs=2 / gradient.numel())
+    last = result.probes[-1].layers[0]
+    assert (last.damped > 0) == (epsilon > 1e-8)
+    assert (last.dead_units > 0) == (rate > 1e-3)
+
+
+def weight_gradients(parameters: dict[str, Tensor], dataset: Dataset) -> list[Tensor]:
+    model, (images, labels) = model_of(parameters), images_of(dataset)
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    return [*torch.autograd.grad(cross_entropy(model(images), labels), weights)]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum"])

@@ -9,15 +9,12 @@ from torch import Tensor
 
 from stages.core.activations import ACTIVATIONS
 from stages.core.initializers import initial_parameters
-from stages.core.networks import Perceptron
+from stages.core.networks import CUDA_NETWORKS, Perceptron
 from stages.core.trial import Trial
 from stages.engine.batched.images import Images
 from stages.engine.batched.layout import Layer, Layout
 from stages.engine.optimizers import SQUARES, Adam, make_optimizer, subtracts_at_once
 from stages.engine.results import TrialResult
-
-CUDA_NETWORKS = 32
-"""CUDA libraries choose kernels by the number of matrices, so there it is always this one."""
 
 Named = dict[str, Tensor]
 

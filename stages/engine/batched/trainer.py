@@ -6,10 +6,9 @@ however many others are trained with it: K and the place in the group change no 
 additions.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import ceil
 
 import torch
@@ -54,7 +53,7 @@ def train_group(
     the end.
     """
     images = _prepare(dataset, device)
-    first, began = trials[0], time.perf_counter()
+    first = trials[0]
     group = _Group(trials, starts, images)
     histories = [list(start.history) for start in starts] or [[] for _ in trials]
     untrained = [start.untrained_test_accuracy for start in starts] or [
@@ -73,12 +72,9 @@ def train_group(
         for moments, moment in zip(snapshots, group.snapshots(epoch), strict=True):
             moments.append(moment)
         on_epoch()
-    seconds = (time.perf_counter() - began) / len(trials)
     probed = probe_histories(probes)
     results = [
-        TrialResult(
-            trial, *state, histories[k], probed[k], in_turn(snapshots[k]), untrained[k], seconds
-        )
+        TrialResult(trial, *state, histories[k], probed[k], in_turn(snapshots[k]), untrained[k])
         for k, (trial, state) in enumerate(zip(trials, group.networks.states(), strict=True))
     ]
     return [_continued(*pair) for pair in zip(starts, results, strict=True)] if starts else results
@@ -86,11 +82,7 @@ def train_group(
 
 def _continued(start: TrialResult, end: TrialResult) -> TrialResult:
     """The end of a training with what was recorded of its start."""
-    return replace(
-        end,
-        probes=[*start.probes, *end.probes],
-        train_seconds=start.train_seconds + end.train_seconds,
-    )
+    return replace(end, probes=[*start.probes, *end.probes])
 
 
 _prepare = lru_cache(maxsize=1)(Images.of)
@@ -110,19 +102,22 @@ class _TrainingBatch(LearningBatch):
         self._indices = images.train_labels.new_zeros(size)
         self._pixels = images.train.new_empty(size, images.train.shape[1])
         self._own_targets = self.targets[:size]
-        on_cuda = self.inputs.is_cuda
-        self._replay = record_graph(self._compute, networks.changing()) if on_cuda else None
+        self._replay = self._recorded() if self.inputs.is_cuda else None
+
+    def _recorded(self) -> Callable[[], None]:
+        step = partial(self._compute, self._indices)
+        return record_graph(step, self.networks.changing())
 
     def learn(self, indices: Tensor) -> None:
         """One training step of all networks on the images at `indices` (size,)."""
-        self._indices.copy_(indices)
         if self._replay:
+            self._indices.copy_(indices)
             self._replay()
         else:
-            self._compute()
+            self._compute(indices)
 
-    def _compute(self) -> None:
-        images, indices = self._images, self._indices
+    def _compute(self, indices: Tensor) -> None:
+        images = self._images
         torch.index_select(images.train, 0, indices, out=self._pixels)
         torch.index_select(images.train_targets, 0, indices, out=self._own_targets)
         self.read(self._pixels)

@@ -27,6 +27,7 @@ from stages.engine.modules.network import (
     listen,
     make,
     seed_everything,
+    settings_kept,
     state,
     trainable,
     untrained,
@@ -44,12 +45,17 @@ def describe(path: str, dataset: Dataset, folder: Path) -> Module:
     What the user's code prints goes to stderr.
     """
     source = read_source(path, folder)
-    with ALONE, redirect_stdout(sys.stderr), network_class(source) as found:
+    with ALONE, redirect_stdout(sys.stderr), settings_kept(), network_class(source) as found:
         seed_everything(0)
         images = torch.zeros(_IMAGES, 1, *dataset.image_shape)
         model = make(found, source, images)
         _check_parameters(model, source)
+        made = state(model).keys()
         layers, operations = _layers(model, source, images, dataset.classes)
+        for name in state(model).keys() ^ made:
+            fault = "takes away" if name in made else "makes"
+            expected = "expected is that the constructor makes all, lazy layers included"
+            raise refusal(f"{source.line}: forward {fault} {name}; {expected}")
         return Module(
             path=path,
             source=source.digest,
@@ -70,6 +76,15 @@ def _check_parameters(model: nn.Module, source: Source) -> None:
     for name, parameter in parameters.items():
         if parameter.dtype != torch.float32:
             raise refusal(f"{source.line}: {name} is {parameter.dtype}; expected is torch.float32")
+    places: dict[int, str] = {}
+    for name, parameter in parameters.items():
+        if parameter.numel() and name != (other := places.setdefault(_place(parameter), name)):
+            shared = f"{other} and {name} are two parameters in one memory"
+            raise refusal(f"{source.line}: {shared}; expected is one that both layers have")
+
+
+def _place(parameter: nn.Parameter) -> int:
+    return parameter.untyped_storage().data_ptr()
 
 
 def _layers(

@@ -28,6 +28,11 @@ class Flat:
         for name, parameter in parameters.items():
             parameter.data = views[name].copy_(parameter.data)
             parameter.grad = gradients[name]
+        self._at = {n: (views[n].data_ptr(), gradients[n].data_ptr()) for n in views}
+
+    def lost(self, parameters: Mapping[str, nn.Parameter]) -> list[str]:
+        """The names of those that, or whose gradients, are views of these vectors no more."""
+        return [name for name, place in self._at.items() if _place(parameters.get(name)) != place]
 
     def views(self, vector: Tensor) -> dict[str, Tensor]:
         """The tensors, by name, in a vector like that of the parameters."""
@@ -35,3 +40,10 @@ class Flat:
             name: vector.as_strided(shape, stride, start)
             for name, (start, shape, stride) in self._places.items()
         }
+
+
+def _place(parameter: nn.Parameter | None) -> tuple[int, int] | None:
+    """Where a parameter and its gradient begin in memory."""
+    if parameter is None or parameter.grad is None:
+        return None
+    return parameter.data_ptr(), parameter.grad.data_ptr()

@@ -10,12 +10,13 @@ import ast
 import hashlib
 import os
 import sys
+import sysconfig
 import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.abc import ExecutionLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, spec_from_loader
@@ -23,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+import torch
 from torch import nn
 
 from stages.engine.modules.blame import blaming, refusal
@@ -40,11 +42,15 @@ class Source:
     class_name: str
     package: str  # what absolute imports may call its folder
     texts: dict[str, tuple[Path, str]]  # by module name within the folder
+    packages: tuple[str, ...]  # name and version of each installed one that is imported
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hexadecimal) over the code of all, comments and formatting left out."""
-        hasher = hashlib.sha256()
+        """SHA-256 (hexadecimal) over the code of all, comments and formatting left out.
+
+        Of installed packages it has the versions.
+        """
+        hasher = hashlib.sha256("".join(self.packages).encode())
         for name, (_, text) in sorted(self.texts.items()):
             hasher.update(f"{name}\n{ast.unparse(ast.parse(text))}\n".encode())
         return hasher.hexdigest()
@@ -63,11 +69,12 @@ class Source:
     @contextmanager
     def blamed(self, expected: str = "") -> Iterator[None]:
         """Inside runs its code: what that raises becomes an InputError, which ends `expected`."""
-        with blaming(self.line, self._files, expected):
+        with blaming(self.line, self.files, expected):
             yield
 
     @cached_property
-    def _files(self) -> set[str]:
+    def files(self) -> set[str]:
+        """Their names."""
         return {str(file) for file, _ in self.texts.values()}
 
 
@@ -86,18 +93,21 @@ def read_source(path: str, folder: Path) -> Source:
         file = file.relative_to(Path.cwd())
     if not file.is_file():
         raise refusal(f"{file}: no such file; {_EXPECTED}")
+    _check_name(_module_name(file), file.parent)
     package = _package_name(file.resolve().parent)
     texts: dict[str, tuple[Path, str]] = {}
+    imports: set[str] = set()
     to_read = {_module_name(file): file}
     while to_read:
         module, found = to_read.popitem()
         texts[module] = found, _read(found)
         for imported in _imports(texts[module][1], module, found, package):
+            imports.add(imported)
             for place in (file.parent, folder):
                 if imported not in texts and (there := _resolve(place, imported)):
                     _check_name(imported, place)
                     to_read.setdefault(imported, there)
-    return Source(file, class_name, package, texts)
+    return Source(file, class_name, package, texts, _versions(imports - texts.keys()))
 
 
 def _module_name(file: Path) -> str:
@@ -112,15 +122,41 @@ def network_class(source: Source) -> Iterator[type[nn.Module]]:
     """
     finder = _Finder(source)
     hidden = finder.take_from(sys.modules)
+    loaded = set(sys.modules)
     sys.meta_path.insert(0, finder)
     try:
         with source.blamed():
             module = import_module(f"{finder.package}.{_module_name(source.file)}")
         yield _class_in(vars(module), source)
+        _refuse_unseen(source, {*sys.modules} - loaded)
     finally:
         sys.meta_path.remove(finder)
         finder.take_from(sys.modules)
         sys.modules.update(hidden)
+
+
+def _refuse_unseen(source: Source, loaded: set[str]) -> None:
+    """Raise InputError for a module that is neither of the source nor of an installed package.
+
+    The digest does not have it, so that no edit of it would train anything anew.
+    """
+    for name in sorted(loaded):
+        file = getattr(sys.modules[name], "__file__", None)
+        if (
+            name.partition(".")[0] != _OURS
+            and file
+            and not {file, os.path.relpath(file)} & source.files
+            and not _is_installed(file)
+        ):
+            raise refusal(
+                f"{source.line}: imports {file}, and edits of that would go unseen; expected is an "
+                "import statement for a file beside it or of the checkout, or an installed package"
+            )
+
+
+def _is_installed(file: str) -> bool:
+    within = {"site-packages", "dist-packages"} & {*Path(file).parts}
+    return bool(within) or Path(file).is_relative_to(sysconfig.get_path("stdlib"))
 
 
 def _class_in(names: dict[str, object], source: Source) -> type[nn.Module]:
@@ -171,6 +207,17 @@ def _imports(text: str, module: str, file: Path, package: str) -> Iterator[str]:
                 yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
+def _versions(modules: set[str]) -> tuple[str, ...]:
+    """Name and version of the installed packages that have such modules, but for torch."""
+    names = {module.partition(".")[0] for module in modules}
+    names -= {"", torch.__name__, *sys.stdlib_module_names}
+    if not names:
+        return ()
+    installed = metadata.packages_distributions()
+    found = {package for name in names for package in installed.get(name, [])}
+    return tuple(f"{package} {metadata.version(package)}\n" for package in sorted(found))
+
+
 def _resolve(folder: Path, module: str) -> Path | None:
     """The file of a module of `folder`."""
     if not module:
@@ -218,7 +265,7 @@ class _Finder(MetaPathFinder):
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.package = f"folder of {source.file.stem}"
+        self.package = f"folder of {_module_name(source.file)}"
         folders = {".".join(parts) for name in source.texts for parts in _parents(name)}
         self._own = {self.package, source.package} - {""}
         self._packages = (self._own | folders) - source.texts.keys()

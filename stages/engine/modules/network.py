@@ -35,6 +35,17 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
 
 
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """What the user's code sets for its whole process holds inside only."""
+    precision = torch.get_float32_matmul_precision()
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.set_default_dtype(torch.float32)
+
+
 def make(network_class: type[nn.Module], source: Source, images: Tensor) -> nn.Module:
     """An instance; lazy layers learn their shapes from `images` (B, 1, H, W).
 
@@ -117,6 +128,11 @@ class BlankModule(BlankNetwork):
         """What the layer puts out when it last runs, in train mode; a 0 if it does not itself."""
         load(self.model, parameters)
         owner = self.model.get_submodule(layer.rpartition(".")[0])
+        if isinstance(owner, nn.RNNBase):
+            raise refusal(
+                f"sweep.initializers: lsuv scales what a layer puts out, and what {layer} of a "
+                f"torch.nn.{type(owner).__name__} puts out is bounded; leave lsuv out"
+            )
         outputs: list[Tensor] = []
 
         def hook(module: nn.Module, args: Any, output: Any) -> None:

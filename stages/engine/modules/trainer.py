@@ -6,10 +6,8 @@ goes on from the end of any epoch as if it had not stopped, buffers (running sta
 """
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import lru_cache
 from math import ceil, nan
 from pathlib import Path
@@ -42,6 +40,7 @@ from stages.engine.modules.network import (
     load,
     make,
     seed_everything,
+    settings_kept,
     state,
     trainable,
     undisturbed,
@@ -75,7 +74,7 @@ def train_module(
     images = _prepare(dataset, device)
     with ALONE, _silence():
         seed_everything(module_seed(trial.seed, trial.replicate, "constructor"))
-        with network_class(source) as found, _settings():
+        with _settings(), network_class(source) as found:
             model = make(found, source, images.first(2).cpu())
             torch.set_num_threads(1)  # whatever its constructor thought
             return _Training(trial, network, source, model, images, start).run(on_epoch)
@@ -83,8 +82,8 @@ def train_module(
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Inside, what is printed is dropped: a line for each step is no one's."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+    """Inside, what is printed and warned of is dropped: a line for each step is no one's."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         yield
 
 
@@ -92,7 +91,7 @@ def _silence() -> Iterator[None]:
 def _settings() -> Iterator[None]:
     """Inside, one thread; CUDA's convolutions add in one order, and in full precision."""
     exactly = {"deterministic": True, "benchmark": False, "allow_tf32": False}
-    with one_fast_thread(), torch.backends.cudnn.flags(enabled=True, **exactly):
+    with settings_kept(), one_fast_thread(), torch.backends.cudnn.flags(enabled=True, **exactly):
         yield
 
 
@@ -143,11 +142,11 @@ class _Training:
         images: _Images,
         start: TrialResult | None,
     ) -> None:
-        self._began = time.perf_counter()
         self._trial, self._network, self._source = trial, network, source
         self._images, self._start = images, start
-        self._initial = start.initial if start else self._begin(model)
-        load(model, start.weights if start else self._initial)
+        with source.blamed("when it starts"):
+            self._initial = start.initial if start else self._begin(model)
+            load(model, start.weights if start else self._initial)
         self._model = _in_fastest_format(model.to(images.train.device), images.first(2))
         self._parameters = trainable(self._model)
         self._flat = Flat(self._parameters)
@@ -181,7 +180,7 @@ class _Training:
             snapshots.append(self._snapshot(epoch))
             on_epoch()
         moments = {n: self._flat.views(m) for n, m in self._optimizer.moments.items()}
-        result = TrialResult(
+        return TrialResult(
             trial=trial,
             initial=self._initial,
             weights=state(self._model),
@@ -190,11 +189,7 @@ class _Training:
             probes=probes,
             snapshots=in_turn(snapshots),
             untrained_test_accuracy=untrained,
-            train_seconds=time.perf_counter() - self._began,
         )
-        if start:
-            return replace(result, train_seconds=result.train_seconds + start.train_seconds)
-        return result
 
     def _train_epoch(self, epoch: int) -> tuple[float, float]:
         """Learn from all training images, or from the first steps of an epoch that ends early.
@@ -209,7 +204,7 @@ class _Training:
         order = order.to(images.train.device)
         labels = images.train_labels[order]
         self._model.train()
-        logits = []
+        logits: list[Tensor] = []
         for indices, targets in zip(
             order.split(trial.batch_size), labels.split(trial.batch_size), strict=True
         ):
@@ -217,9 +212,21 @@ class _Training:
             with self._source.blamed(f"when it trains on {len(indices)} images"):
                 answers = self._model(images.train.index_select(0, indices))
                 cross_entropy(answers, targets).backward()
+            if not logits:
+                self._refuse_lost()
             self._optimizer.step()
             logits.append(answers.detach())
+        self._refuse_lost()
         return _scores(torch.cat(logits), labels)
+
+    def _refuse_lost(self) -> None:
+        """Raise InputError if the user's code has put other tensors in the place of parameters."""
+        if lost := self._flat.lost(trainable(self._model)):
+            raise refusal(
+                f"{self._source.line}: puts another tensor in the place of {lost[0]} or of its "
+                "gradient, which would not be trained; expected is that it is changed in place, "
+                "as by copy_ under torch.no_grad()"
+            )
 
     def _evaluate(self) -> tuple[float, float]:
         """Mean cross-entropy and accuracy on all test images."""

@@ -102,6 +102,69 @@ def test_what_cannot_be_trained_is_told_in_a_line_with_file_and_line(
     assert message.isprintable()
 
 
+TIED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(784, 5), nn.Linear(5, 784), nn.Linear(784, 10)
+        self.b.weight = nn.Parameter(self.a.weight.t())
+
+    def forward(self, x):
+        return self.c(self.b(self.a(x.flatten(1))))
+"""
+MADE_IN_FORWARD = FINE.replace("nn.Linear(784, 10)", "nn.Linear(784, 5)").replace(
+    "return self.fc(x.flatten(1))",
+    "self.last = getattr(self, 'last', None) or nn.Linear(5, 10)\n"
+    "        return self.last(self.fc(x.flatten(1)))",
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (TIED, "a.weight and b.weight are two parameters in one memory"),
+        (MADE_IN_FORWARD, "forward makes last."),
+    ],
+)
+def test_parameters_are_what_the_constructor_makes_each_in_its_own_memory(
+    code: str, told: str, write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=told):
+        describe(write(code), small_dataset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import elsewhere",
+        "import importlib; importlib.import_module('elsewhere')",
+    ],
+)
+def test_a_module_whose_edits_would_go_unseen_is_refused(
+    line: str,
+    write: Write,
+    small_dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    write("units = 10\n", "other/elsewhere.py")
+    path = write(f"import sys; sys.path.insert(0, {str(tmp_path / 'other')!r})\n{line}\n{FINE}")
+    with pytest.raises(InputError, match=r"net\.py:\d+: imports .*elsewhere\.py, and edits of"):
+        describe(path, small_dataset, tmp_path)
+    del sys.modules["elsewhere"]
+
+
+def test_what_a_file_sets_for_the_process_does_not_reach_other_networks(
+    write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    before = torch.get_float32_matmul_precision()
+    describe(
+        write(f"torch.set_float32_matmul_precision('medium')\n{FINE}"), small_dataset, tmp_path
+    )
+    assert torch.get_float32_matmul_precision() == before
+
+
 @pytest.mark.parametrize("path", ["net.py", "net:Net", "net.py:", "no.py:Net", ".py:3"])
 def test_a_network_is_a_class_in_a_file_that_is_there(
     path: str, small_dataset: Dataset, tmp_path: Path
@@ -197,6 +260,23 @@ def test_comments_and_files_that_are_not_imported_make_no_difference(
     assert replace(moved, path=first.path) == first
 
 
+def test_another_version_of_an_installed_package_is_another_network(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "shapely_nets.py").write_text("def layers(): ...\n", "utf-8")
+    monkeypatch.syspath_prepend(site)
+    path, digests = write(f"from shapely_nets import layers\n{HELPED}"), []
+    for version in ("1.0", "1.1", "1.0"):
+        about = site / "shapely_nets-1.dist-info"
+        about.mkdir(exist_ok=True)
+        about.joinpath("METADATA").write_text(f"Name: shapely-nets\nVersion: {version}\n", "utf-8")
+        about.joinpath("top_level.txt").write_text("shapely_nets\n", "utf-8")
+        digests.append(read_source(path, tmp_path).digest)
+    assert digests[0] == digests[2] != digests[1]
+
+
 def test_a_file_is_named_as_people_name_it_and_one_outside_by_its_whole_path(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +304,16 @@ def test_a_file_called_like_a_module_of_python_must_be_renamed(
     write(layers(5), "mine/random.py")
     with pytest.raises(InputError, match=r"random\.py:1: .*rename"):
         describe(write(f"from random import layers\n{HELPED}"), small_dataset, tmp_path)
+    for name in ("types", "torch"):
+        path = write(FINE, f"mine/{name}.py")
+        with pytest.raises(InputError, match=rf"{name}\.py:1: .*rename"):
+            describe(path, small_dataset, tmp_path)
+
+
+def test_a_file_may_have_dots_in_its_name(
+    write: Write, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    assert describe(write(FINE, "mine/my.net.v2.py"), small_dataset, tmp_path).classes == 10
 
 
 def test_unused_frozen_lazy_and_shared_weights_are_told_apart(

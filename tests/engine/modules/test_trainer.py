@@ -430,6 +430,51 @@ def test_code_that_fails_later_is_told_in_a_line(
     assert str(refused.value).startswith(f"{tmp_path}/mine/net.py:11: ")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "self.fc1.weight.data = self.fc1.weight.data * 1.0",
+        "self.fc1.weight = nn.Parameter(self.fc1.weight.detach().clone())",
+        "self.zero_grad()",
+    ],
+)
+def test_a_parameter_that_would_not_be_trained_is_refused(
+    line: str, write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    """All parameters are views of one vector, which the optimiser changes."""
+    trial = module_trial(write(breaks(f"if len(x) == 64: {line}")))
+    with pytest.raises(InputError, match=r"net\.py:\d+: puts another tensor in the place of fc1\."):
+        train_module(trial, small_dataset, CPU, folder=tmp_path)
+
+
+def test_a_parameter_that_is_changed_in_place_is_trained(
+    write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    usual, clipped = (
+        train_module(module_trial(write(code)), small_dataset, CPU, folder=tmp_path)
+        for code in (PERCEPTRON, breaks("self.fc1.weight.data.clamp_(-1e3, 1e3)"))
+    )
+    assert torch.equal(usual.weights["fc1.weight"], clipped.weights["fc1.weight"])
+
+
+def test_lsuv_of_what_cannot_be_scaled_is_refused(
+    write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    code = """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rows, self.last = nn.LSTM(28, 8, batch_first=True), nn.Linear(8, 10)
+
+        def forward(self, x):
+            return self.last(self.rows(x.squeeze(1))[0][:, -1])
+    """
+    trial = module_trial(write(code), start=Start("lsuv"), epochs=1)
+    with pytest.raises(InputError, match=r"what rows\.weight\S+ of a torch\.nn\.LSTM"):
+        train_module(trial, small_dataset, CPU, folder=tmp_path)
+    train_module(replace(trial, start=Start("orthogonal")), small_dataset, CPU, folder=tmp_path)
+
+
 def test_a_file_that_changes_under_a_run_is_noticed(
     write: Write, module_trial: MakeTrial, small_dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -446,7 +491,8 @@ def test_what_code_prints_while_it_trains_is_dropped(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    trial = module_trial(write(breaks("print(len(x))")))
+    says = "import sys; print(1); print(2, file=sys.stderr)"
+    trial = module_trial(write(breaks(f"if self.training: {says}")))
     capsys.readouterr()
     train_module(trial, small_dataset, CPU, folder=tmp_path)
     assert capsys.readouterr() == ("", "")
