@@ -51,10 +51,13 @@ def test_the_report_of_lone_networks_quotes_what_the_study_of_seeds_measured(
     assert run(tmp_path, "seeds", "study").stderr == ""
     assert run(tmp_path, "report").stderr == ""
     told = report.read_text("utf-8")
-    moved = 100 * float(np.std(LUCK, ddof=1))
-    assert f"at σ = 1 by ± {0.1 * moved:.2f} points: the standard deviation of 20 networks" in told
-    assert f"σ = 0.001 reaches {50 + LUCK[0]:.2f} ± {0.01 * moved:.2f} %" in told
-    assert f"orthogonal ends at {50 + LUCK[0]:.2f} ± {0.01 * moved:.2f} %" in told
+    low, high = min(LUCK), max(LUCK)
+    assert (
+        f"at σ = 1 {50 + 10 * low:.2f} to {50 + 10 * high:.2f} %: the lowest and the high" in told
+    )
+    near = f"{50 + LUCK[0]:.2f} % (20 seeds: {50 + low:.2f} to {50 + high:.2f} %)"
+    assert f"σ = 0.001 reaches {near}" in told
+    assert f"orthogonal ends at {near}" in told
     assert "beyond noise" not in told.split("## Numbers")[0].split("- **Best.**")[1]
 
     write_params(tmp_path, train={"lr": 0.1}, sweep={"initializers": ["orthogonal"]})

@@ -8,7 +8,6 @@ to learn, that is said.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isfinite, sqrt
 
 import numpy as np
 
@@ -30,7 +29,6 @@ from stages.analysis.noise import (
     Comparison,
     ahead,
     compared,
-    compared_alone,
     factor,
 )
 from stages.analysis.seeds import Seeds
@@ -45,6 +43,10 @@ from stages.analysis.wording import (
     span,
 )
 from stages.process.pace import counted
+
+SAME = 1
+"""So many replicates of the study of seeds, the first, may be the very networks that are judged by
+it: its seed is the default."""
 
 A_POINT = counted(100 * WINDOW_DISTANCE, "point")
 
@@ -86,35 +88,50 @@ class Results:
         """What is known of seeds in this very setting."""
         return self.seeds if self.seeds and self.seeds.fits(self.setting) else None
 
-    def error(self, of: Point | Baseline) -> float | None:
-        """Standard error of the mean over seeds; of a lone network as far as it is known."""
-        if of.standard_error is not None or not self.measured:
-            return of.standard_error
-        deviation = self.measured.deviation(_start(of))
-        return deviation if isfinite(deviation) else None
+    def of_other_seeds(self, of: Point | Baseline) -> Array:
+        """What the study of seeds found of a network without replicates; empty where nothing."""
+        if of.n > 1 or not self.measured:
+            return np.empty(0)
+        accuracies = self.measured.accuracies(_start(of))
+        return accuracies[np.isfinite(accuracies)]
 
     @cached_property
     def compared(self) -> Mapping[float | str, Comparison]:
         """Each sigma, and each named initialiser by its name, beside the best sigma."""
         of_all: list[Point | Baseline] = [*self.points, *self.named]
         starts = [_start(of) for of in of_all]
-        n = min(of.n for of in of_all)
+        named = [isinstance(start, str) for start in starts]  # they may be better
+        n, finest = min(of.n for of in of_all), self.setting.holdout.finest
         if n >= FEWEST:
             accuracies = accuracies_of(of_all, n)
             best = ahead(accuracies[: len(self.points)])
-            named = [isinstance(start, str) for start in starts]  # they may be better
-            finest = self.setting.holdout.finest
             found = compared(best, accuracies[:, 1:], finest, both_ways=named)
         elif self.measured:
-            found = compared_alone(
-                np.array([of.test_accuracy for of in of_all]),
-                np.array([self.measured.deviation(start) for start in starts]) / sqrt(n),
-                self.measured.networks - 1,
-                contenders=len(self.points),
-            )
+            accuracies = np.array([self.measured.accuracies(start) for start in starts])
+            best = accuracies[self.points.index(self.best)]
+            found = compared(best[SAME:], accuracies[:, SAME:], finest, both_ways=named)
         else:
             return dict.fromkeys(starts, UNKNOWN)
         return dict(zip(starts, found, strict=True))
+
+    @property
+    def doubtful(self) -> list[Point]:
+        """Points that noise could put into the window, or out of it, as far as that is known."""
+        if not self.judged:
+            return []
+        if self.measured and self.best.n < FEWEST:
+            best = self.measured.accuracies(self.best.sigma)
+            inside = {
+                point.sigma: best - self.measured.accuracies(point.sigma) <= WINDOW_DISTANCE
+                for point in self.others
+            }
+            return [p for p in self.others if 0 < inside[p.sigma][SAME:].mean() < 1]
+        edge = self.best.test_accuracy - WINDOW_DISTANCE
+        return [
+            point
+            for point in self.others
+            if abs(edge - point.test_accuracy) <= self.compared[point.sigma].margin
+        ]
 
     @property
     def judged(self) -> bool:
@@ -132,10 +149,16 @@ def accuracies_of(of_all: Sequence[Point | Baseline], n: int) -> Array:
 
 
 def reached(results: Results, of: Point | Baseline) -> str:
-    """A final accuracy ± its standard error, where that is known."""
-    error = results.error(of)
+    """A final accuracy ± its standard error, or the range of other seeds, where that is known."""
+    error, seeds = of.standard_error, results.of_other_seeds(of)
     known = f" ± {100 * error:.2f}" if error is not None else ""
-    return f"{100 * of.test_accuracy:.2f}{known} %"
+    others = f" ({len(seeds)} seeds: {range_of(seeds)} %)" if len(seeds) else ""
+    return f"{100 * of.test_accuracy:.2f}{known} %{others}"
+
+
+def range_of(accuracies: Array) -> str:
+    """From the lowest to the highest, in percent."""
+    return f"{100 * accuracies.min():.2f} to {100 * accuracies.max():.2f}"
 
 
 def beside_best(results: Results, of: Point | Baseline) -> str:
@@ -209,11 +232,10 @@ def precision(results: Results) -> str:
     if best.n > 1:
         return f"± is the standard error of the mean of {best.n} networks, which shows seed noise."
     lone = "There is one network for each σ." if results.others else "There is one network."
-    error, seeds = results.error(best), results.measured
-    if seeds and error is not None:
+    if len(seeds := results.of_other_seeds(best)):
         return (
-            f"{lone} A second seed moves its accuracy by what stands after ±, at {sigma(best)} by "
-            f"± {in_points(error)}: the standard deviation of {seeds.networks} networks in the "
+            f"{lone} What other seeds reach stands beside it, at {sigma(best)} "
+            f"{range_of(seeds)} %: the lowest and the highest of {len(seeds)} networks in the "
             "study of seeds. The best is chosen on the same numbers, which flatters it."
         )
     known = "was measured in another setting only" if results.seeds else "is not known"
@@ -232,15 +254,19 @@ def _judging(results: Results) -> list[str]:
         among = f"{k} comparisons, paired by replicate"
         return [LUCK.format("the σ that was"), beyond_noise(among, factor(n - 2, k))]
     if results.measured:
-        pairs = k * (k - 1) // 2
-        enough = factor(results.measured.networks - 1, pairs)
-        return [beyond_noise(f"{pairs} pairs of networks, any of which may hold the best", enough)]
+        seeds = results.measured.networks - SAME
+        among = f"{k} comparisons, paired by seed"
+        return [ELSEWHERE.format(seeds), beyond_noise(among, factor(seeds - 1, k))]
     return [TOO_FEW] if n > 1 else []
 
 
 LUCK = (
     "Each replicate but the first is compared with {} best on the replicates before it, so that "
     "none has a say in what it is compared with, and the best owes nothing to luck."
+)
+ELSEWHERE = (
+    "How far one lies below the best σ is the mean over {} other seeds of that study, paired by "
+    "seed, ± its standard error."
 )
 TOO_FEW = f"{FEWEST - 1} are too few to call a difference more than noise; 5 or more can."
 
@@ -285,6 +311,10 @@ def best_sigma(results: Results) -> str:
     sentences = [f"**Best.** {sigma(best)} reaches {reached(results, best)}."]
     if not has_learned(best):
         sentences.append(f"Before training it had {percent(best.untrained_test_accuracy)} already.")
+    for which, end in results.ends.items():
+        if end is best:
+            sentences.append(f"It is the {which} σ of the sweep: beyond it may be better.")
+    sentences += _unsettled(results, best)
     if results.others:
         second = max(results.others, key=lambda point: point.test_accuracy)
         then = f"{reached(results, second)}{beside_best(results, second)}"
@@ -293,10 +323,7 @@ def best_sigma(results: Results) -> str:
             if best.test_accuracy > second.test_accuracy
             else f"As much is reached at {sigma(second)}."
         )
-    for which, end in results.ends.items():
-        if end is best:
-            sentences.append(f"It is the {which} σ of the sweep: beyond it may be better.")
-    return " ".join([*sentences, *_unsettled(results, best)])
+    return " ".join(sentences)
 
 
 def window(results: Results) -> list[str]:
@@ -446,14 +473,7 @@ def _doubtful(results: Results) -> str:
     """Which points noise could put into the window, or out of it."""
     if not results.judged:
         return " Noise may move its edges."
-    points, best = results.points, results.best
-    doubtful = [
-        point
-        for point in points
-        if point is not best
-        and abs(best.test_accuracy - point.test_accuracy - WINDOW_DISTANCE)
-        <= results.compared[point.sigma].margin
-    ]
+    points, doubtful = results.points, results.doubtful
     return f" Within noise, {span(doubtful, points)} may or may not belong." if doubtful else ""
 
 

@@ -86,7 +86,7 @@ def compared(
     """`others` (..., K, n) beside the `best` (..., n), by replicate; errors are `finest` at least.
 
     An other counts as different below the best, or `both_ways` (K,). Of one replicate nothing is
-    known.
+    known, nor where accuracies are NaN.
     """
     *_, k, n = others.shape
     differences = best[..., None, :] - others
@@ -97,25 +97,6 @@ def compared(
     below = stdtr(n - 1, -mean / errors)
     probabilities = np.where(both_ways, 2 * np.minimum(below, 1 - below), below)
     return Comparisons(mean, errors, holm(probabilities), factor(n - 1, k) * errors)
-
-
-def compared_alone(accuracies: Array, errors: Array, freedom: int, contenders: int) -> Comparisons:
-    """Lone networks (..., K) beside the best of the first, the `contenders`.
-
-    Their standard `errors` (K,) are known from elsewhere, or NaN. Each pair is a comparison, for
-    any may turn out to hold the best.
-    """
-    k = accuracies.shape[-1]
-    one, other = np.triu_indices(k, 1)
-    of_pairs = np.hypot(errors[one], errors[other])
-    ratios = (accuracies[..., one] - accuracies[..., other]) / of_pairs
-    pairs = np.ones((*accuracies.shape, k))
-    pairs[..., one, other] = pairs[..., other, one] = holm(2 * stdtr(freedom, -np.abs(ratios)))
-    best = accuracies[..., :contenders].argmax(axis=-1, keepdims=True)
-    differences = np.take_along_axis(accuracies, best, axis=-1) - accuracies
-    known = np.nan_to_num(np.hypot(errors, errors[best]), nan=np.inf)
-    of_best = np.take_along_axis(pairs, best[..., None], axis=-2)[..., 0, :]
-    return Comparisons(differences, known, of_best, factor(freedom, len(one)) * known)
 
 
 def holm(probabilities: Array) -> Array:

@@ -1,12 +1,12 @@
-"""How far a second seed moves a network, as a committed study with many replicates measured it.
+"""What other seeds make of a network, as a committed study with many replicates measured it.
 
 Sweeps without replicates are judged by it where they are of its setting: the same network, data,
-start and training. `python -m stages.seeds studies/seeds` takes it from the metrics of that study.
+start and training. It keeps each accuracy, for their spread tells little where a few of twenty
+draws fall far below the others. `python -m stages.seeds studies/seeds` takes them from its metrics.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import nan
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from stages.analysis.accuracy import Point
 from stages.analysis.baselines import Baseline
-from stages.analysis.noise import FEWEST
+from stages.analysis.noise import FEWEST, Array
 from stages.analysis.setting import Setting, Values
 from stages.analysis.tables import readable, write_json
 from stages.core.records import parse_json
@@ -32,13 +32,13 @@ _FREE: Final = {
 
 @dataclass(frozen=True)
 class Seeds:
-    """Standard deviations of the final accuracy of one network, of 1, over `networks` seeds."""
+    """The final accuracies of a network by `networks` seeds, in the order of these."""
 
     params: Values  # those that make up the setting
     data: Mapping[str, Any]
     networks: int
-    of_sigma: Sequence[tuple[float, float]]  # sigma and deviation, by rising sigma
-    of_scheme: Mapping[str, float]  # by named initialiser
+    of_sigma: Sequence[tuple[float, Sequence[float]]]  # by rising sigma
+    of_scheme: Mapping[str, Sequence[float]]  # by named initialiser
 
     @classmethod
     def measured(cls, setting: Setting, points: Sequence[Point], named: Sequence[Baseline]) -> Self:
@@ -46,33 +46,30 @@ class Seeds:
         n = points[0].n
         if n < FEWEST:
             raise InputError(f"sweep.replicates: {n}: seeds take {FEWEST} or more, best 20")
-
-        def spread(of: Point | Baseline) -> float:
-            return max(float(np.std(of.accuracies, ddof=1)), setting.holdout.finest)
-
         return cls(
             params=_of_setting(setting),
             data=asdict(setting.data),
             networks=n,
-            of_sigma=[(point.sigma, spread(point)) for point in points],
-            of_scheme={of.initializer: spread(of) for of in named},
+            of_sigma=[(point.sigma, point.accuracies) for point in points],
+            of_scheme={of.initializer: of.accuracies for of in named},
         )
 
     def fits(self, setting: Setting) -> bool:
         """Whether networks of `setting` differ from those measured in their starts alone."""
         return self.params == _of_setting(setting) and self.data == asdict(setting.data)
 
-    def deviation(self, start: float | str) -> float:
-        """That of a named initialiser, or of the measured sigma that is nearest on a log scale.
+    def accuracies(self, start: float | str) -> Array:
+        """Those of a named initialiser, or of the measured sigma that is nearest on a log scale.
 
-        NaN where nothing was measured: of other names and beyond the outermost sigmas.
+        NaNs where nothing was measured: of other names and beyond the outermost sigmas.
         """
+        unknown = np.full(self.networks, np.nan)
         if isinstance(start, str):
-            return self.of_scheme.get(start, nan)
-        sigmas, deviations = zip(*self.of_sigma, strict=True)
+            return np.array(self.of_scheme.get(start, unknown))
+        sigmas, accuracies = zip(*self.of_sigma, strict=True)
         if not sigmas[0] <= start <= sigmas[-1]:
-            return nan
-        return float(deviations[np.abs(np.log(np.array(sigmas) / start)).argmin()])
+            return unknown
+        return np.array(accuracies[np.abs(np.log(np.array(sigmas) / start)).argmin()])
 
     def write(self, path: Path) -> None:
         """The inverse of `read_seeds`."""
@@ -85,7 +82,13 @@ def read_seeds(path: Path = SEEDS) -> Seeds | None:
         return None
     with readable(path):
         content = parse_json(path.read_bytes())
-        return Seeds(**{**content, "of_sigma": [tuple(pair) for pair in content["of_sigma"]]})
+        return Seeds(
+            **{
+                **content,
+                "of_sigma": [(sigma, tuple(found)) for sigma, found in content["of_sigma"]],
+                "of_scheme": {name: tuple(found) for name, found in content["of_scheme"].items()},
+            }
+        )
 
 
 def _of_setting(setting: Setting) -> Values:

@@ -18,7 +18,7 @@
  * @property {string[]} labels  the sigmas for people
  * @property {number} best  place of the best sigma
  * @property {[number, number]|null} window  the first and last place within a point of the best
- * @property {{test: number[], error: number[], error_is: string,
+ * @property {{test: number[], low: number[], high: number[], spread: string,
  *   diverged: number[]}} final  at the end, by sigma
  * @property {{name: string, test: number, sigmas: [number, number]|null}[]} named
  * @property {(number|null)[][]} test  accuracy by sigma and moment

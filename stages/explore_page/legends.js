@@ -34,7 +34,7 @@ function legend(list, entries) {
 function drawLegends() {
   const sweep = current(), many = layersAcross();
   legend(element("key"), [
-    [swatch("var(--test)"), `test accuracy at the end, ± ${sweep.final.error_is}`],
+    [swatch("var(--test)"), `test accuracy at the end, ${sweep.final.spread}`],
     [swatch("var(--chosen)", { mark: "circle", hollow: true }), "at the chosen epoch"],
     ...(sweep.window ? /** @type {[SVGElement, string][]} */ ([[swatch("var(--window)",
       { area: true }), "within a point of the best"]]) : []),

@@ -88,7 +88,7 @@ function accuracyDrawing(sweeps, state, xs) {
     if (other !== sweep && (sweeps.length <= FEW || state.pin?.variant === place))
       lines.push({ points: curve(other), colour: "var(--before)", ...GHOST });
   lines.push({ colour: "none", fill: "var(--test)", opacity: 0.3, points: sigmas.map((x, i) =>
-    ({ x, y: 100 * (final.test[i] + final.error[i]), y2: 100 * (final.test[i] - final.error[i]) })),
+    ({ x, y: 100 * final.high[i], y2: 100 * final.low[i] })),
   });
   lines.push({ points: curve(sweep), colour: "var(--test)" });
   for (const { test, sigmas: span } of sweep.named)

@@ -18,7 +18,7 @@ import numpy as np
 import vl_convert
 from numpy.typing import NDArray
 
-from stages.analysis.accuracy import Point, best_window
+from stages.analysis.accuracy import best_window
 from stages.analysis.findings import Results, headline
 from stages.analysis.metrics import Metrics
 from stages.analysis.moments import Stop, sentences, tour
@@ -170,10 +170,7 @@ def _measured(metrics: Metrics) -> dict[str, Any]:
         else [points.index(window[0]), points.index(window[-1])],
         "final": {
             "test": [point.test_accuracy for point in points],
-            "error": [_error(results, point) for point in points],
-            "error_is": "standard error"
-            if results.error(best) is not None
-            else "what the choice of the test images explains, one network each",
+            **_spread(results),
             "diverged": [point.diverged for point in points],
         },
         "named": [
@@ -202,10 +199,27 @@ def _looked_into(kept: Snapshots | None, pixels: Pixels, detail: Detail) -> dict
     }
 
 
-def _error(results: Results, point: Point) -> float:
-    """Over seeds; where nothing is known of these, that of the test images alone."""
-    error = results.error(point)
-    return point.holdout.error(point.test_accuracy) if error is None else error
+def _spread(results: Results) -> dict[str, Any]:
+    """How far seeds move accuracies; where nothing is known of these, the test images alone."""
+    of_seeds = [results.of_other_seeds(point) for point in results.points]
+    if all(map(len, of_seeds)):
+        low, high = ([float(end(seeds)) for seeds in of_seeds] for end in (np.min, np.max))
+        return {"low": low, "high": high, "spread": f"range of {len(of_seeds[0])} seeds"}
+    errors = [
+        point.holdout.error(point.test_accuracy)
+        if point.standard_error is None
+        else point.standard_error
+        for point in results.points
+    ]
+    ends = zip(results.points, errors, strict=True)
+    around = np.array([(point.test_accuracy - e, point.test_accuracy + e) for point, e in ends])
+    low, high = around.T.tolist()
+    lone = "what the choice of the test images explains, one network each"
+    return {
+        "low": low,
+        "high": high,
+        "spread": f"± {'standard error' if results.best.n > 1 else lone}",
+    }
 
 
 def cube(table: Table, column: str, *axes: str) -> Array:

@@ -4,7 +4,8 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
-from stages.analysis.findings import Results, findings, headline, uncertainty
+from stages.analysis.accuracy import Point
+from stages.analysis.findings import Results, findings, headline, range_of, uncertainty
 from stages.analysis.setting import Setting
 from stages.analysis.wording import network, optimiser, sigma, sigma_is, spelled, start
 from stages.core.sampling import PROBE_IMAGES
@@ -128,12 +129,14 @@ def final_accuracy(setting: Setting) -> str:
 
 def number_table(results: Results) -> str:
     """A row for each sigma; accuracies in percent, the best in bold."""
-    errors = [results.error(point) for point in results.points]
-    known, courses = any(errors), results.setting.records > 1
-    header = ["σ", "before training, test", "test", *["±"] * known]
+    points, courses = results.points, results.setting.records > 1
+    seeds = max(len(results.of_other_seeds(point)) for point in points)
+    spread = f"{seeds} seeds" if seeds else "±"
+    known = seeds > 0 or points[0].n > 1
+    header = ["σ", "before training, test", "test", *[spread] * known]
     header += ["training", *["first epoch, test"] * courses, "diverged"]
     rows = []
-    for point, error in zip(results.points, errors, strict=True):
+    for point in points:
         best = point is results.best and results.others and not results.all_at_chance
         bold = "**" if best else ""
         accuracies = (point.train_accuracy, *[point.first_epoch_test_accuracy] * courses)
@@ -142,12 +145,20 @@ def number_table(results: Results) -> str:
                 f"{bold}{point.label}{bold}",
                 f"{100 * point.untrained_test_accuracy:.2f}",
                 f"{bold}{100 * point.test_accuracy:.2f}{bold}",
-                *["" if error is None else f"{100 * error:.2f}"] * known,
+                *[_spread(results, point)] * known,
                 *(f"{100 * accuracy:.2f}" for accuracy in accuracies),
                 f"{point.diverged} of {point.n}" if point.diverged else "",
             ]
         )
     return f"Accuracies in percent.\n\n{table(header, rows)}"
+
+
+def _spread(results: Results, point: Point) -> str:
+    """Standard error, or what other seeds reach."""
+    if point.standard_error is not None:
+        return f"{100 * point.standard_error:.2f}"
+    seeds = results.of_other_seeds(point)
+    return range_of(seeds) if len(seeds) else ""
 
 
 def command(setting: Setting) -> str:

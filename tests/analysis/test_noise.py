@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from stages.analysis.holdout import Holdout
-from stages.analysis.noise import LEVEL, ahead, compared, compared_alone, factor, holm
+from stages.analysis.noise import LEVEL, ahead, compared, factor, holm
 from stages.analysis.tables import standard_error
 
 SIMULATED, SIGMAS, FINEST = 2000, 25, 1e-4
@@ -93,29 +93,31 @@ def test_leaving_one_out_would_call_noise_a_difference() -> None:
     assert (holm(stdtr(19, -ratios)) <= LEVEL).any(axis=1).mean() > 2 * LEVEL
 
 
-@pytest.mark.parametrize("shared", [0.0, 0.5])
-def test_lone_networks_are_judged_by_known_noise_though_the_best_is_chosen_among_them(
-    shared: float,
+@pytest.mark.parametrize("share", [0.05, 0.2])
+@pytest.mark.parametrize("n", [5, 19])
+def test_equal_networks_of_which_some_draws_fall_far_have_no_differences(
+    n: int, share: float
 ) -> None:
-    k, seeds = SIGMAS + 3, 20
-    deviation = 0.0015 * np.geomspace(0.5, 5, k)
-    lone = sweeps(deviation, (SIMULATED, k, 1), shared)[..., 0]
-    studies = sweeps(deviation, (50, k, seeds), shared, seed=1).std(axis=-1, ddof=1)
-    wrong = [
-        (compared_alone(part, of_study, seeds - 1, SIGMAS).probabilities <= LEVEL).any(axis=1)
-        for part, of_study in zip(np.split(lone, len(studies)), studies, strict=True)
-    ]
-    assert np.mean(wrong) <= ALLOWED
-    lone[:, SIGMAS - 1] -= 0.1
-    found = compared_alone(lone, studies[0], seeds - 1, SIGMAS).probabilities <= LEVEL
-    assert found[:, SIGMAS - 1].mean() > 0.99
+    rng, accuracies = np.random.default_rng(1), sweeps(0.0015, (SIMULATED, SIGMAS + 3, n))
+    accuracies -= np.where(rng.random(accuracies.shape) < share, 0.5, 0)
+    assert claims(accuracies, named=3).any(axis=1).mean() <= ALLOWED
+    alone = compared(accuracies[:, 0], accuracies[:, 1:], FINEST)  # the best of other networks
+    assert (alone.probabilities <= LEVEL).any(axis=1).mean() <= ALLOWED
+
+
+def test_a_network_that_never_reaches_another_differs_from_it_however_far_some_draws_fall() -> None:
+    rng, accuracies = np.random.default_rng(1), sweeps(0.0015, (SIMULATED, SIGMAS, 19))
+    accuracies[:, 5] -= np.where(rng.random((SIMULATED, 19)) < 0.2, 0.4, 0.14)
+    found = compared(accuracies[:, 0], accuracies, FINEST)
+    assert (found.probabilities[:, 5] <= LEVEL).mean() > 0.9
 
 
 def test_where_noise_is_unknown_nothing_is_called_a_difference() -> None:
-    errors = np.array([0.001, math.nan, 0.001])
-    found = list(compared_alone(np.array([0.97, 0.1, 0.5]), errors, 19, 3))
+    known = np.array([[0.97, 0.971, 0.969], [math.nan] * 3, [0.5, 0.501, 0.499]])
+    found = list(compared(known[0], known, FINEST))
     assert [comparison.known for comparison in found] == [True, False, True]
     assert [comparison.beyond_noise for comparison in found] == [False, False, True]
+    assert not any(comparison.known for comparison in compared(known[1], known, FINEST))
 
 
 def test_replicates_that_agree_by_chance_leave_a_doubt() -> None:
