@@ -39,9 +39,10 @@ from stages.analysis.setting import Setting, settings_to_json
 from stages.analysis.snapshots import Tensors, snapshots
 from stages.analysis.tables import METRICS, by_variant, write_csv, write_json
 from stages.analysis.theory import LayerScale, predict_scales
-from stages.core.dataset import RAW, Dataset, read_dataset
+from stages.core.dataset import RAW, Dataset
 from stages.core.facts import FACTS, Facts
-from stages.core.params import PARAMS_FILE, read_params
+from stages.core.params import PARAMS_FILE, Data, read_params
+from stages.core.raw import read
 from stages.core.records import (
     HANDED_ON,
     RECORD,
@@ -52,6 +53,7 @@ from stages.core.records import (
 )
 from stages.core.sampling import PROBE_IMAGES
 from stages.core.trial import Trial, sweep_trials
+from stages.process.door import InputError
 from stages.process.files import write_atomically
 from stages.process.pace import following
 from stages.process.sums import VerifiedFolder
@@ -65,9 +67,7 @@ def main(folder: Path) -> None:
     `folder` holds params.yaml and data/models, and receives metrics/.
     """
     finished = read_finished(folder)
-    looked_into = [variant.setting for variant in finished if variant.setting.keeps_weights]
-    names = {setting.data.name for setting in looked_into}
-    datasets = {name: read_dataset(RAW / name) for name in sorted(names)}
+    datasets = looked_into(finished)
     metrics = folder / METRICS
     metrics.mkdir(exist_ok=True)
     with threadpool_limits(1), ThreadPoolExecutor() as pool:
@@ -87,6 +87,24 @@ def main(folder: Path) -> None:
     for name, summary in summaries.items():
         told = [f"{scalar} {value:.6g}" for scalar, value in summary.items()]
         print(*([f"{name}: {', '.join(told)}"] if name else told), sep="\n")
+
+
+def looked_into(finished: Sequence[Finished]) -> dict[str, Dataset]:
+    """The data sets, by name, of sweeps whose weights are there to look into.
+
+    Raises InputError if one is not that which their networks were trained on.
+    """
+    datasets: dict[str, Dataset] = {}
+    for variant in finished:
+        data, [record, *_] = Data(**variant.setting.params["data"]), variant.records
+        if variant.setting.keeps_weights and data.name not in datasets:
+            datasets[data.name] = dataset = read(data)
+            if dataset.digest != record.trial.data:
+                raise InputError(
+                    f"{RAW / data.name} holds other images than {MODELS} was trained on; "
+                    "`dvc repro -f download` copies them anew"
+                )
+    return datasets
 
 
 def read_finished(folder: Path) -> list[Finished]:

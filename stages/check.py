@@ -11,8 +11,11 @@ if __name__ == "__main__":
 
     enter("stages.check")
 
+import ast
 import json
 import os
+import tokenize
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,7 +47,35 @@ def main() -> None:
 
 
 def refuse_missing(network: str) -> None:
-    """Raise InputError if `network` is FILE.py:CLASS and there is no such file."""
+    """Raise InputError if `network` is FILE.py:CLASS and there is no such file or class.
+
+    The file is read, not run: whether the class can be trained is seen when it is.
+    """
     file, _, name = network.rpartition(":")
-    if name != network and not Path(file).is_file():
-        raise InputError(f"params.yaml: model.network = {network}: there is no file {file}")
+    if name == network:
+        return
+    fault = f"params.yaml: model.network = {network}"
+    if not Path(file).is_file():
+        raise InputError(f"{fault}: there is no file {file}")
+    try:
+        with tokenize.open(file) as stream:
+            tree = ast.parse(stream.read())
+    except SyntaxError as error:
+        raise InputError(f"{fault}: {file}:{error.lineno or 1} is not Python") from None
+    except (OSError, ValueError, RecursionError, MemoryError):  # undecodable, NUL, nested too deep
+        raise InputError(f"{fault}: {file} is not Python") from None
+    if not {name, "*"} & set(_names(tree)):
+        classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+        there_is = f"there is {', '.join(classes)}" if classes else "it has none"
+        raise InputError(f"{fault}: {file} has no class {name}; {there_is}")
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """All that a module may give a name to; `*` where it takes names from elsewhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id

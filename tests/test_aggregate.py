@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,16 @@ def test_what_is_not_as_train_wrote_it_is_refused_in_one_line(
     with pytest.raises(InputError, match=r"data/models.*dvc repro") as refusal:
         read_finished(tmp_path)
     assert "\n" not in str(refusal.value)
+
+
+def test_data_that_nothing_was_trained_on_are_not_looked_into(
+    finished: Path, small_dataset: Dataset, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "data" / "raw")
+    write_data(tmp_path, replace(small_dataset, test_labels=small_dataset.test_labels[::-1].copy()))
+    refused = fail_stage(tmp_path, "aggregate")
+    assert "data/raw/mnist holds other images than data/models was trained on" in refused
 
 
 def test_altered_weights_end_aggregate_in_one_line(models: Path) -> None:

@@ -33,7 +33,7 @@ LONE_SIGMA: Case = {
 }
 UNTRAINED: Case = {
     "sweep": {"num_points": 3, "sigma_min": 0.5, "sigma_max": 10.0},
-    "train": {"epochs": 1, "lr": 5e-324},
+    "train": {"epochs": 1, "lr": 1e-37},
 }
 TWELVE_LAYERS: Case = {
     "model": {"hidden": [16] * 12},

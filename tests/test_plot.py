@@ -345,6 +345,33 @@ def test_a_named_initialiser_has_one_colour_whatever_its_rank() -> None:
     assert {n: c for n, c in colours(schemes[::-1]).items() if n in schemes} == drawn
 
 
+@pytest.mark.parametrize("finals", [{"zeros": 0.1}, {"zeros": 0.1, "constant": 0.3}])
+def test_named_initialisers_that_are_all_far_below_the_best_are_drawn(
+    finals: dict[str, float],
+) -> None:
+    named = [baseline(name, final) for name, final in finals.items()]
+    results = results_of(sweep(SIGMAS), named=named)
+    with house_style():
+        figure = accuracy_vs_sigma.accuracy_vs_sigma(results, named)
+    names = {text.get_text() for text in figure.axes[1].texts}
+    assert any(name.startswith("zeros, 10.00 %") for name in names)
+
+
+def test_the_folder_of_own_data_is_drawn_as_it_is_written_however_long() -> None:
+    folder = "/a long way/to my $alpha$ and $\\beta$ images"
+    results = results_of(sweep(SIGMAS))
+    params = {**results.setting.params, "data": {"name": "folder", "path": folder}}
+    data = replace(results.setting.data, name="folder")
+    results = replace(results, setting=replace(results.setting, params=params, data=data))
+    with house_style():
+        figure = accuracy_vs_sigma.accuracy_vs_sigma(results)
+        figure.draw_without_rendering()
+    [label] = [t for t in figure.legends[0].get_texts() if "chance" in t.get_text()]
+    assert "\\$ images" in label.get_text()
+    box = figure.legends[0].get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+
+
 def test_one_epoch_has_no_curve_of_the_first_epoch_and_no_name_for_it() -> None:
     _, labels, _ = accuracy_figure(SIGMAS)
     assert "test, after the first epoch" in labels

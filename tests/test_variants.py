@@ -26,7 +26,7 @@ from stages.figures.slides import slides
 from stages.figures.style import house_style
 from stages.figures.variants import spread_out
 from stages.figures.variants import variants as draw_variants
-from tests.conftest import PICTURES, run_stage, write_params
+from tests.conftest import PICTURES, run_stage, write_params, write_raw
 from tests.maps import RATES, inside, over_rates, row_of
 from tests.models import (
     aggregated,
@@ -143,6 +143,7 @@ def test_chance_and_wording_are_those_of_the_data(tmp_path: Path) -> None:
     folder = {"name": "folder", "path": "my/a_b"}
     write_params(tmp_path, model={**TINY, "activation": "tanh"}, data=folder)
     models = {"folder": small_data(classes=3, chance=0.7)}
+    write_raw(tmp_path / "my" / "a_b", models["folder"])
     text = told(aggregated(tmp_path, lambda *_: [0.74, 0.74], data=models))
     assert "No network learned at any σ: each ended at chance (77.94 % or less)" in text
     assert "(12-4-3-3, tanh)" in text

@@ -126,7 +126,8 @@ def summarize(
     At chance are trials that did not learn: a network that training left as random as it was is no
     better than chance, even where its accuracy is.
     """
-    best, window = max(points, key=lambda point: point.test_accuracy), best_window(points)
+    best = max(points, key=lambda point: point.test_accuracy)
+    window = best_window(points) if any(map(has_learned, points)) else [best]
     holdout = best.holdout
     low, high = (round(float(np.log10(end.sigma)), 4) for end in (window[0], window[-1]))
     unlearned = [

@@ -56,9 +56,14 @@ def _of_seeds(results: Results) -> list[str]:
     """How far to trust lone networks."""
     if not results.others or results.best.n > 1:
         return []
-    if errors := [error for point in results.points if (error := results.error(point))]:
-        ends = dict.fromkeys(f"± {in_points(end)}" for end in (min(errors), max(errors)))
-        return [f"One network for each σ: a second seed moves it by {' to '.join(ends)}."]
+    known = [seeds for point in results.points if len(seeds := results.of_other_seeds(point))]
+    if known:
+        ranges = [float(np.ptp(seeds)) for seeds in known]
+        ends = dict.fromkeys(in_points(end) for end in (min(ranges), max(ranges)))
+        return [
+            f"One network for each σ: {len(known[0])} seeds lie {' to '.join(ends)} apart in the "
+            "study of seeds."
+        ]
     return ["One network for each σ: what another seed would change is not known."]
 
 
@@ -115,7 +120,9 @@ def first_layer(results: Results, features: Mapping[str, Table]) -> list[str]:
 
 def map_caption(grid: Grid) -> list[str]:
     """How networks were trained, what the lines mean, and how far theory foretold what learns."""
-    networks = "the mean of its networks" if grid.rows[0].best.n > 1 else "one network"
+    fewest, most = (end(row.best.n for row in grid.rows) for end in (min, max))
+    several = f"{fewest} to {most}" if fewest < most else f"{most}"
+    networks = f"the mean of {several} networks" if most > 1 else "one network"
     alike = [
         f"{what}{shared}"
         for what, of in (("", units), ("on ", data), ("after ", length), ("by ", optimiser))
@@ -171,10 +178,13 @@ def spread(table: Table, column: str, epoch: float) -> str:
     mine = np.isfinite(table["sigma"]) & (table["epoch"] == epoch)
     values = table[column][mine]
     shown = values[np.isfinite(values) & (values > 0)]
-    zeros, lost = int((values == 0).sum()), int((~np.isfinite(values)).sum())
+    # Of a layer that does not run itself, as attention's out_proj, only gradients are known
+    overflowed = ~np.isfinite(table["gradient_norm"][mine])
+    zeros, lost = int((values == 0).sum()), int((~np.isfinite(values) & overflowed).sum())
+    unmeasured = int((~np.isfinite(values) & ~overflowed).sum())
     left_out = [
         f"{number} of {len(values)} {what}"
-        for number, what in ((zeros, "zero"), (lost, "overflowed"))
+        for number, what in ((zeros, "zero"), (lost, "overflowed"), (unmeasured, "not measured"))
         if number
     ]
     decades = np.log10(shown.max()) - np.log10(shown.min()) if shown.size else 0

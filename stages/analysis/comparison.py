@@ -94,7 +94,7 @@ def judging(results: Sequence[Results]) -> list[str]:
     of_leader = beside_leader(results)
     judged = [of for of in results if of_leader[of.setting.variant].known]
     if not judged:
-        return [TOO_FEW] if any(of.best.n > 1 for of in results) else []
+        return [TOO_FEW] if {of.best.n for of in results} & {*range(2, FEWEST)} else []
     n, most = min(of.best.n for of in judged), max(map(len, by_data(judged)))
     among = f"{len(judged)} variants, paired by replicate"
     enough = factor(n - 2, _sets(results) * most)

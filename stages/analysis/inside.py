@@ -33,7 +33,7 @@ class Inside:
     first_gradient: float  # start: Frobenius norm
     last_gradient: float
     logit_rms: float  # start
-    damped_start: float  # Adam, of the first layer: share of weights ruled by epsilon
+    damped_start: float  # Adam, of the first layer: share of weights whose step epsilon halves
     damped_epoch_1: float
     damped_end: float
     row_spread_start: float  # of hidden layers the largest: 0 where the units of each are equal

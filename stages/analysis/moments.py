@@ -31,7 +31,7 @@ class FirstLayer:
     gradients: list[float]  # norms
     moved: list[float]  # distance from the start, relative to the initial norm
     displaced: list[float]  # the same as it is, root mean square over weights
-    damped: list[float]  # share of weights whose steps Adam's epsilon damps; else NaN
+    damped: list[float]  # share of weights whose steps Adam's epsilon halves or more; else NaN
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,9 @@ def _first_step(rule: Rule, layer: FirstLayer, begun: float) -> str:
     """What the optimiser is about to make of gradients by so many decades off."""
     if rule.momentum is not None:  # a learning rate times the gradient
         return f"{rule.title}'s first step is as much {'smaller' if begun < 0 else 'larger'}"
-    damped = f"{100 * layer.damped[0]:.3g} %"
-    return f"epsilon damps {rule.title}'s first step in {damped} of these weights"
+    if not isfinite(damped := 100 * layer.damped[0]):
+        return ""
+    return f"epsilon at least halves {rule.title}'s first step in {damped:.3g} % of these weights"
 
 
 def _outcome(results: Results, point: Point, best: Point | None, moment: int) -> str:

@@ -10,6 +10,7 @@ from stages.analysis.setting import Setting
 from stages.core.activations import ACTIVATIONS
 from stages.core.optimizers import OPTIMIZERS
 from stages.core.published import PUBLISHED
+from stages.core.trial import USUAL_EPSILON
 from stages.process.pace import counted
 
 SPELLINGS = {name: activation.title for name, activation in ACTIVATIONS.items()} | {
@@ -26,7 +27,11 @@ def spelled(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
-        return "-".join(map(spelled, value))
+        return ("-" if all(isinstance(item, int) for item in value) else ", ").join(
+            map(spelled, value)
+        )
+    if value is None:
+        return "null"
     return SPELLINGS.get(value, str(value)) if isinstance(value, str) else str(value)
 
 
@@ -98,7 +103,10 @@ def length(setting: Setting) -> str:
 def optimiser(setting: Setting) -> str:
     """How a sweep trains."""
     train = setting.params["train"]
-    return f"{spelled(train['optimizer'])}, learning rate {train['lr']:g}"
+    told = f"{spelled(train['optimizer'])}, learning rate {train['lr']:g}"
+    if train["optimizer"] == "adam" and train["adam_epsilon"] != USUAL_EPSILON:
+        told += f", epsilon {train['adam_epsilon']:g}"
+    return told
 
 
 def percent(accuracy: float) -> str:

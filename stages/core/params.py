@@ -25,8 +25,9 @@ from stages.core.facts import FACTS
 from stages.core.networks import PERCEPTRON
 from stages.core.optimizers import OPTIMIZERS
 from stages.core.published import FOLDER, PUBLISHED
-from stages.core.starts import SCHEMES
+from stages.core.starts import SCHEMES, SIGMA_DIGITS
 from stages.core.strict_yaml import number
+from stages.core.trial import USUAL_EPSILON, canonical_sigma
 from stages.core.validation import validated
 from stages.process.door import InputError
 from stages.process.sums import SUMS
@@ -50,6 +51,13 @@ def _in_range_of_floats(sigma: float) -> float:
     if not 1e-30 <= sigma <= 1e6:
         raise ValueError("must be from 1e-30 to 1e6")
     return sigma
+
+
+def _a_float_of_32_bits(value: float) -> float:
+    """Others are 0 or infinite where networks are trained."""
+    if not 1e-37 <= value <= 3e38:
+        raise ValueError("must be from 1e-37 to 3e38")
+    return value
 
 
 def _list_such_as(example: str) -> BeforeValidator:
@@ -89,6 +97,11 @@ def _network(value: str) -> str:
 def _rising(sigmas: tuple[float, ...] | None) -> tuple[float, ...] | None:
     if sigmas is not None and (not sigmas or any(a >= b for a, b in pairwise(sigmas))):
         raise ValueError("must be null, or a list of rising numbers, e.g. [0.01, 0.1]")
+    for low, high in pairwise(sigmas or ()):
+        if canonical_sigma(low) == canonical_sigma(high):
+            raise ValueError(
+                f"must differ in the first {SIGMA_DIGITS} digits, unlike {low!r} and {high!r}"
+            )
     return sigmas
 
 
@@ -198,9 +211,9 @@ class Train(_Section):
     epochs: Annotated[Int, Field(ge=1, le=100_000)]
     steps: Annotated[Int, Field(ge=1, le=100_000_000)] | None = None
     batch_size: Annotated[Int, Field(ge=1, le=1_000_000)]
-    lr: Annotated[Float, Field(gt=0)]
+    lr: Annotated[Float, Field(gt=0), AfterValidator(_a_float_of_32_bits)]
     optimizer: OptimizerName
-    adam_epsilon: Annotated[Float, Field(gt=0)] = 1e-8
+    adam_epsilon: Annotated[Float, Field(gt=0), AfterValidator(_a_float_of_32_bits)] = USUAL_EPSILON
 
 
 class Sweep(_Section):

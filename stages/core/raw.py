@@ -13,7 +13,6 @@ from stages.core.dataset import RAW, RAW_FILES, Dataset, read_dataset
 from stages.core.params import Data
 from stages.core.published import FOLDER, PUBLISHED, is_complete
 from stages.core.sources import copy_published, fetch
-from stages.process.door import InputError
 from stages.process.files import write_atomically
 from stages.process.scratch import ScratchFolder
 from stages.process.sums import sha256, write_sums
@@ -36,16 +35,16 @@ def bring(data: Data) -> str:
 
 
 def read(data: Data) -> Dataset:
-    """The data set that `bring` has brought.
+    """The data set that `bring` has brought, or brings now.
 
-    Raises InputError where it is damaged, or a user's own that was copied from another path.
+    DVC keeps that of `data.name` alone: those of variants may be missing, or a user's own be there
+    that was copied from another path. Raises InputError where it is damaged.
     """
-    dataset, source = read_dataset(RAW / data.name), RAW / data.name / _SOURCE
-    if data.name == FOLDER and (not source.exists() or source.read_text() != f"{data.path}\n"):
-        raise InputError(
-            f"{RAW / data.name} is not from data.path = {data.path}; dvc repro copies it"
-        )
-    return dataset
+    raw, source = RAW / data.name, RAW / data.name / _SOURCE
+    copied = data.name == FOLDER and source.exists() and source.read_text() == f"{data.path}\n"
+    if not (copied or (data.name != FOLDER and raw.exists())):
+        print(bring(data), flush=True)
+    return read_dataset(raw)
 
 
 def _provide(data: Data) -> str:

@@ -95,14 +95,14 @@ def _draw_window(axes: Axes, points: Sequence[Point]) -> None:
 def _magnify(axes: Axes, points: Sequence[Point], named: Sequence[Baseline]) -> None:
     """Draw what lies near the best sigma or a named initialiser again, on a scale of its own."""
     best = max(point.test_accuracy for point in points)
-    highest = max(best, *(baseline.test_accuracy for baseline in named))
+    highest = max([best, *(baseline.test_accuracy for baseline in named)])
     near = [baseline for baseline in named if baseline.test_accuracy >= highest - _FAR]
     ends = [
         baseline.test_accuracy + side * (baseline.standard_error or 0)
         for baseline in near
         for side in (-1, 1)
     ]
-    bottom, top = min(best - WINDOW_DISTANCE, *ends), max(best, *ends)
+    bottom, top = min([best - WINDOW_DISTANCE, *ends]), max([best, *ends])
     margin = 0.05 * (top - bottom)
     axes.set_ylim(100 * (bottom - margin), 100 * (top + margin))
     axes.set_ylabel("test accuracy at the end (%)")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from stages.analysis.accuracy import Point
 from stages.analysis.setting import Setting
 from stages.analysis.wording import data
-from stages.figures.style import BLUE, GREY, INK, SKY
+from stages.figures.style import BLUE, GREY, INK, SKY, shortened, verbatim
 
 
 def draw_curves(axes: Axes, points: Sequence[Point]) -> None:
@@ -47,6 +47,10 @@ def draw_test(axes: Axes, points: Sequence[Point]) -> None:
         axes.errorbar(sigma, test, error, fmt="none", ecolor=BLUE, capsize=3)
 
 
+_DATA = 13
+"""Characters of the name of a data set in a legend: Fashion-MNIST; paths may be long."""
+
+
 def draw_chance(axes: Axes, setting: Setting) -> None:
     """Mark the accuracy of always answering the commonest class."""
     chance = 100 * setting.data.chance
@@ -55,7 +59,8 @@ def draw_chance(axes: Axes, setting: Setting) -> None:
         color=GREY,
         linestyle="dashdot",
         linewidth=1,
-        label=f"chance on {data(setting)}, {chance:.4g} %: always answering its commonest class",
+        label=f"chance on {verbatim(shortened(data(setting), _DATA))}, {chance:.4g} %: "
+        "always answering its commonest class",
     )
 
 

@@ -175,6 +175,7 @@ def _head(
     axes: Axes, text: str, sentences: Sequence[str], width: int, size: float, small: float
 ) -> None:
     lines = _wrapped(sentences, int(width * _width_of(axes.figure)))
+    text, *lines = map(verbatim, [text, *lines])
     axes.set_title(text, fontsize=size, pad=8 + 1.4 * small * len(lines))
     axes.annotate(
         "\n".join(lines),
@@ -199,6 +200,11 @@ def _wrapped(sentences: Sequence[str], width: int) -> list[str]:
 def even_choice(values: Sequence[T], most: int) -> Sequence[T]:
     """`values` at even distances, the first among them, so that they are at most so many."""
     return values[:: -(-len(values) // most)]
+
+
+def verbatim(text: str) -> str:
+    """`text` with its dollars drawn: matplotlib takes what stands between two for a formula."""
+    return text.replace("$", r"\$")
 
 
 def shortened(text: str, length: int) -> str:

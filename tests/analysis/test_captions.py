@@ -36,6 +36,15 @@ def test_spread_counts_what_no_axis_shows(values: list[list[float]], said: str) 
     assert spread(table("gradient_norm", values), "gradient_norm", 0).startswith(said)
 
 
+def test_a_layer_that_does_not_run_itself_has_not_overflowed() -> None:
+    probes = {
+        **table("gradient_norm", [[1.0, 2.0, nan]]),
+        **table("activation_rms", [[1.0, nan, nan]]),
+    }
+    told = "They span 0.0 decades over σ and layers; 1 of 3 overflowed; 1 of 3 not measured."
+    assert spread(probes, "activation_rms", 0) == told
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

@@ -10,7 +10,8 @@ from tests.claims.metrics import Sweep, percent, short, sizes, sweeps, word
 GIVEN = {
     "took 7 minutes": "timed once",
     "biases from 0": "a setting that has no number in params.yaml",
-    "χ₁ = 1": "a definition",
+    "where χ₁ passes 1": "a definition",
+    "it jumps past 1 there": "the report says from where to where",
 }
 
 
@@ -22,6 +23,7 @@ def claims() -> Iterator[str]:
     yield f"the main experiment, {sizes(relu.setting)}"
     yield f"trained by Adam for {relu.setting.length}"
     yield f"{word(relu.best.n)} networks for each of {len(relu.points)} σ"
+    yield f"{word(relu.best.n)} networks do not tell that anything is lost"
     scales = foretold([sweep.results for sweep in study.values()])
     for sweep, of in zip(study.values(), scales, strict=True):
         yield row(sweep, of)

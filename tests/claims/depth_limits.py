@@ -33,11 +33,12 @@ def critical() -> Iterator[str]:
     at_usual, at_lower, at_highest = (
         [of(width, rate).points[1] for width in WIDTHS] for rate in (usual, lower, highest)
     )
-    yield f"{usual}, width changes less, {percent(*at_usual, digits=0)}"
+    yield f"depth study, {usual}, {percent(*at_usual, digits=0)}"
     told = [f"{percent(p, digits=0)} with {w}" for p, w in zip(at_lower, WIDTHS, strict=True)]
-    yield f"at {lower} it is {told[0]} units, {told[1]} and {told[2]}"
+    yield f"{lower} it is {told[0]} units, {told[1]} and {told[2]}"
     assert all(point.test_accuracy < 0.15 for point in at_highest)
-    yield f"rate {highest} fails"
+    yield f"Rate {highest} fails"
+    yield f"With {word(at_lower[0].n)} networks a cell"
 
 
 def beyond() -> Iterator[str]:

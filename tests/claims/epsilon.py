@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from stages.core.sampling import EPSILONS
 from tests.claims.metrics import Sweep, percent, short, sweeps, word
 
 GIVEN = {"took 3 minutes": "timed once"}
@@ -34,15 +33,17 @@ def claims() -> Iterator[str]:
     yield f"From σ = {ends[0].label} the first epoch"
     yield f"the first epoch ends at {first[0]}, {first[1]} and {first[2]} %"
     yield f"that was expected of ε = {values[2]:g}"
-    yield f"√v is below {EPSILONS:g} ε"
     start, epoch = (usual.inside(ends[1], f"damped_{when}") for when in ("start", "epoch_1"))
-    yield f"ε = {values[1]:g} damps {100 * start:.0f} % of the first layer's weights"
-    yield f"weights at σ = {ends[1].label}, and {100 * epoch:.0f} % after one epoch"
+    yield f"ε = {values[1]:g} halves the step of {100 * start:.0f} % of the first layer's weights"
+    yield f"weights at σ = {ends[1].label}, and of {100 * epoch:.0f} % after one epoch"
     pairs = zip(study.values(), ends, strict=True)
     moved = [sweep.inside(end, "first_displacement") for sweep, end in pairs]
     yield f"moves them by {short(min(moved))} to {short(max(moved))}"
-    half = large.inside(ends[2], "damped_epoch_1")
-    yield f"with ε = {values[2]:g}, which damps {100 * half:.0f} % after an epoch"
+    start, epoch = (large.inside(ends[2], f"damped_{when}") for when in ("start", "epoch_1"))
+    yield f"With ε = {values[2]:g} it is {100 * start:.0f} % at first, and {100 * epoch:.0f} % after"
+    pairs = zip(study.values(), ends, strict=True)
+    dead = [100 * share for sweep, end in pairs for share in sweep.dead_units(end)]
+    yield f"at σ = {ends[0].label} {min(dead):.0f} to {max(dead):.0f} % of the units"
 
 
 def damped(sweep: Sweep, sigma: float) -> str:

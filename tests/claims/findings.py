@@ -12,6 +12,7 @@ from tests.conftest import REPOSITORY
 PAGE = REPOSITORY / "docs" / "findings.md"
 GIVEN = {
     "2/λ₀": "a bound of theory",
+    "no σ where χ₁ = 1: there it jumps past 1": "a definition",
     "6 ξ": "the line of a paper",
     "falls as 1/σ²": "of theory",
     "took 1 h 10 min on two cores": "each timed once, in its README",

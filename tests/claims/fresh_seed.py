@@ -20,6 +20,7 @@ def claims() -> Iterator[str]:
     draws = seeds.fallen_draws(study)
     assert not seeds.fallen_draws(fresh)
     none = (1 - len(draws) / study.best.n) ** fresh.best.n
+    yield f"lose a hidden layer at σ = {short(seeds.fates(study)[0])}"
     yield f"If {len(draws)} of {study.best.n} draws do, none of {word(fresh.best.n)} does in"
     yield f"in {100 * none:.0f} % of cases"
 

@@ -33,7 +33,7 @@ def adam_beside_gradient_descent() -> Iterator[str]:
     from_best = adam.inside(best, "first_displacement")
     yield f"Adam by {short(moved[1])}, about as far as from its best σ, {short(from_best)}"
     damped = [100 * adam.inside(smallest, f"damped_{moment}") for moment in ("start", "epoch_1")]
-    yield f"the step of {damped[0]:.0f} % of these weights"
+    yield f"its epsilon at least halves the step of {damped[0]:.0f} % of these weights"
     yield f"after an epoch that of {damped[1]:.0f} %"
 
 

@@ -10,7 +10,6 @@ from tests.claims.metrics import Sweep, percent, short, sweeps, word
 
 GIVEN = {
     "the 512 images": "PROBE_IMAGES",
-    "20 networks; differences": "sweep.replicates",
     "not ten times": "of the expectation",
     "took 16 minutes": "timed once",
 }
@@ -56,11 +55,12 @@ def plateau(sweep: Sweep) -> Iterator[str]:
     named = word(len(sweep.results.named))
     yield f"{sweep.best.n} networks for each σ and for each of {named} named"
     yield f"With {sweep.best.n} of each"
+    yield f"the mean of the {sweep.best.n} networks"
     yield f"σ = {short(sweep.window[0])} to {short(sweep.window[-1])}"
     yield f"deviates by {min(spreads):.2f} to {max(spreads):.2f} points"
     level = [of for of in sweep.points if not sweep.beside_best(of).beyond_noise]
     *some, last = map(short, level)
-    yield f"σ = {', '.join(some)} and {last} are level, at {percent(*level, digits=2)}"
+    yield f"σ = {', '.join(some)} and {last} are not told apart, at {percent(*level, digits=2)}"
     yield f"the other {len(sweep.points) - len(level)} are below it"
     smallest = sweep.points[0]
     yield f"σ = {smallest.label} by {sweep.below_best(smallest)} points"
@@ -77,7 +77,10 @@ def luck(sweep: Sweep) -> Iterator[str]:
     collapsing = [point for point in sweep.points if below_median(point)]
     yield f"From σ = {short(collapsing[0])} to {short(collapsing[-1])}"
     yield f"{100 * COLLAPSED:.0f} points below the median of its σ"
-    yield f"the same {len(fallen_draws(sweep))} draws"
+    of_sigma = {point: len(below_median(point)) for point in collapsing}
+    draws = len(fallen_draws(sweep))
+    assert [point for point, fell in of_sigma.items() if fell == draws] == [worst]
+    yield f"the same {draws} draws, of all four only at σ = {short(worst)}"
     yield f"none is among the first {min(fallen_draws(sweep))}"
     largest = sweep.points[-1]
     five = sweeps("studies/optimisers")["Adam"]
