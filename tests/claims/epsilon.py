@@ -40,7 +40,8 @@ def claims() -> Iterator[str]:
     moved = [sweep.inside(end, "first_displacement") for sweep, end in pairs]
     yield f"moves them by {short(min(moved))} to {short(max(moved))}"
     start, epoch = (large.inside(ends[2], f"damped_{when}") for when in ("start", "epoch_1"))
-    yield f"With ε = {values[2]:g} it is {100 * start:.0f} % at first, and {100 * epoch:.0f} % after"
+    shares = f"{100 * start:.0f} % at first, and {100 * epoch:.0f} % after an epoch"
+    yield f"With ε = {values[2]:g} it is {shares}"
     pairs = zip(study.values(), ends, strict=True)
     dead = [100 * share for sweep, end in pairs for share in sweep.dead_units(end)]
     yield f"at σ = {ends[0].label} {min(dead):.0f} to {max(dead):.0f} % of the units"
