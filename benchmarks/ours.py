@@ -1,9 +1,9 @@
 """Our trainer, through the same engine as the train stage, into a trial cache of its own."""
 
-import heapq
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,19 +12,19 @@ from stages.core.cache import TrialCache
 from stages.core.dataset import Dataset
 from stages.core.params import Runtime
 from stages.core.records import RECORD, Record, parse_record
-from stages.core.trial import Trial
+from stages.core.trial import Provenance, Trial
 from stages.engine.cores import available_cores
 from stages.engine.executors import open_pool
 from stages.engine.forkserver import context, warm_up
-from stages.engine.plan import largest_group, plan_groups
+from stages.engine.pool import Files, Pool
 from stages.engine.sweep import train_trials
 
 
 def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
     """Train groups of trials, in a process for each core.
 
-    Overhead is the time in which not even the busiest process trains: processes start, receive
-    and normalise the images; results are stored.
+    Overhead is the time before the first group is handed to a process and after the last came back:
+    processes start and receive the images; results are stored.
     """
     _wait_for_imports()
     runtime = Runtime(device="cpu", workers=available_cores())
@@ -32,12 +32,26 @@ def train(trials: Sequence[Trial], dataset: Dataset) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         with open_pool(runtime, {"mnist": dataset}, {trials[0].optimizer}) as pool:
-            cache = TrialCache(Path(folder), pool.machine.provenance_of)
-            train_trials(dict.fromkeys(trials, True), cache, pool)
+            cache, moments = TrialCache(Path(folder), pool.machine.provenance_of), list[float]()
+            train_trials(dict.fromkeys(trials, True), cache, _timed(pool, moments))
         seconds = time.perf_counter() - start
-        records = {trial: _record(cache, trial) for trial in trials}
-    accuracies = [record.history[-1].test_accuracy for record in records.values()]
-    return Outcome(accuracies, seconds, seconds - _busiest(records))
+        records = [_record(cache, trial) for trial in trials]
+    accuracies = [record.history[-1].test_accuracy for record in records]
+    return Outcome(accuracies, seconds, seconds - (max(moments) - min(moments)))
+
+
+def _timed(pool: Pool, moments: list[float]) -> Pool:
+    """The pool, which notes when groups are handed over and when they come back."""
+
+    def submit(
+        trials: Sequence[Trial], starts: Sequence[Files], provenance: Provenance, whole: bool
+    ) -> Future[list[Files]]:
+        moments.append(time.perf_counter())
+        future = pool.submit(trials, starts, provenance, whole)
+        future.add_done_callback(lambda _: moments.append(time.perf_counter()))
+        return future
+
+    return replace(pool, submit=submit)
 
 
 def _wait_for_imports() -> None:
@@ -52,15 +66,3 @@ def _record(cache: TrialCache, trial: Trial) -> Record:
     files = cache.find(trial)
     assert files is not None
     return parse_record(files[RECORD])
-
-
-def _busiest(records: Mapping[Trial, Record]) -> float:
-    """Seconds for which the busiest process trained; each takes a group when it is idle."""
-    busy = [0.0] * available_cores()
-    groups = plan_groups(
-        dict.fromkeys(records, 0), len(busy), lambda network: largest_group(network, "cpu")
-    )
-    for group in groups:
-        seconds = sum(records[trial].train_seconds for trial in group.trials)
-        heapq.heapreplace(busy, busy[0] + seconds)
-    return max(busy)
