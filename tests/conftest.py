@@ -307,7 +307,7 @@ def replace_in(path: Path, old: str, new: str) -> None:
 def fail_stage(workspace: Path, stage: str, server: str = "stages") -> str:
     """Run a stage that must end with exit code 1 and one line on stderr; that line."""
     done = run_door(stage, cwd=workspace, environment=stage_environment(), server=server)
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stderr
     assert done.stderr.count("\n") == 1
     return done.stderr
 

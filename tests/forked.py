@@ -9,6 +9,7 @@ Run as a file, this stands for Python itself, where a test or DVC starts a door:
 """
 
 import atexit
+import faulthandler
 import fcntl
 import gc
 import json
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
@@ -69,7 +71,7 @@ IMPORTED = {
 That of pipelines forgets this project's own modules again: a clone has its own, which may differ.
 From it and from that of training are also forked the servers that training processes start from.
 """
-HANGS_AFTER = 300
+HANGS_AFTER = 200
 """Seconds that no command of the tests takes, even on a slow machine with much else to do."""
 
 SERVERS = "SERVERS_OF_TESTS"
@@ -225,7 +227,8 @@ def forget_stages() -> None:
 def attend(connection: socket.socket) -> None:
     """Fork the process that is asked for; send its number, then its exit code.
 
-    It is killed when nobody waits for that any more.
+    It is killed when nobody waits for that any more. One that hangs is aborted, and says where it
+    stands; it has no alarm for that, since doors set their own.
     """
     _, streams, *_ = socket.recv_fds(connection, 1, 3)
     lines = connection.makefile("rw")
@@ -237,23 +240,26 @@ def attend(connection: socket.socket) -> None:
         return
     os.setpgid(child, child)
     print(child, file=lines, flush=True)
+    hangs = time.monotonic() + HANGS_AFTER
     while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
         if select.select([connection], [], [], 0.01)[0]:
             os.killpg(child, signal.SIGKILL)
+        elif time.monotonic() > hangs:
+            os.kill(child, signal.SIGABRT)
     with suppress(BrokenPipeError):
         print(os.waitstatus_to_exitcode(ended[1]), file=lines, flush=True)
     os._exit(0)
 
 
 def become(streams: list[int], command: list[str], cwd: str, environment: dict[str, str]) -> None:
-    """Be the process of `python -m COMMAND` in the folder `cwd`, ended by SIGALRM if it hangs."""
-    signal.alarm(HANGS_AFTER)
+    """Be the process of `python -m COMMAND` in the folder `cwd`."""
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
     for descriptor, stream in enumerate(streams):
         os.dup2(stream, descriptor)
         os.close(stream)
+    faulthandler.enable()
     sys.argv, sys.path[0] = command, cwd
     try:
         runpy.run_module(command[0], run_name="__main__", alter_sys=True)
