@@ -1,7 +1,8 @@
 """Training processes of a Dask cluster.
 
 The code and the data set are sent to each worker once, also to those that join later; no file
-system is shared. What a worker lost is trained again by another.
+system is shared. What a worker lost is trained again by another. Each is asked before it trains
+what it computes on, for results must not depend on who computed them.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +23,7 @@ from uuid import uuid4
 import dask
 from distributed import Client, KilledWorker, Security, get_worker, rpc
 from distributed.comm.core import CommClosedError
+from distributed.diagnostics.plugin import SchedulerUploadFile, UploadFile
 
 from stages.core.dataset import Dataset
 from stages.core.networks import Module
@@ -34,9 +37,9 @@ from stages.engine.provenance import FINGERPRINTS, survey
 from stages.engine.tasks import task
 from stages.process.door import InputError
 from stages.process.files import write_atomically
-from stages.process.sums import sha256
 
 _CONNECT_SECONDS = 5
+_PLUGIN = "the code of stages"
 _LOST = (KilledWorker, CancelledError, CommClosedError)
 
 for _name in ("distributed", "distributed.client"):
@@ -53,10 +56,13 @@ def dask_pool(
     """The workers that are connected to the scheduler at runtime.scheduler, a group a thread."""
     sources = dict(_sources(modules))
     failure = partial(_failure, runtime.scheduler)
-    with _connect(runtime.scheduler) as client, tempfile.TemporaryDirectory() as scratch:
+    with _connect(runtime.scheduler) as client:
         try:
-            machine = _common_machine(client, Path(scratch), runtime.device, optimizers)
-            pool = _set_up(client, machine, datasets, sources, failure)
+            watch = _Watch(client, failure)
+            asked = watch.topic, runtime.device, tuple(optimizers)
+            _bring_code(client)
+            machine = _alike(client.run(_survey, *asked).values())
+            pool = _set_up(client, watch, _Setting(asked, machine, datasets, sources))
         except InputError:
             raise
         except Exception as error:  # whatever workers raise that lack something
@@ -67,52 +73,48 @@ def dask_pool(
             raise failure(error) from None
 
 
-def _set_up(
-    client: Client,
-    machine: Machine,
-    datasets: Mapping[str, Dataset],
-    sources: Mapping[str, str],
-    failure: Callable[[Exception], InputError],
-) -> Pool:
+@dataclass(frozen=True)
+class _Setting:
+    """What a worker must have to train; it comes to each worker once, and stays there."""
+
+    asked: tuple[str, str, tuple[str, ...]]  # the arguments of `_survey`
+    machine: Machine  # what must be its answer
+    datasets: Mapping[str, Dataset]
+    sources: Mapping[str, str]  # of modules, by the paths of their files
+
+
+def _set_up(client: Client, watch: "_Watch", setting: _Setting) -> Pool:
     """Bring the data sets to the workers."""
-    watch = _Watch(client, failure)
     # A task, not scattered data: where the last copy is lost, Dask makes it again.
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
-        setting = client.submit(_Setting, datasets, sources, watch.topic, pure=False)
+        brought = client.submit(copy, setting, pure=False)
     executor = client.get_executor(pure=False)
 
     def submit(
         trials: Sequence[Trial], starts: Sequence[Files], provenance: Provenance, whole: bool
     ) -> Future[list[Files]]:
         future: Future[list[Files]] = executor.submit(
-            _task, setting, "train", trials, starts, provenance, whole
+            _task, brought, "train", trials, starts, provenance, whole
         )
         return future
 
     def describe(path: str, data: str) -> Module:
-        module: Module = client.submit(_task, setting, "describe", path, data, pure=False).result()
+        module: Module = client.submit(_task, brought, "describe", path, data, pure=False).result()
         return module
 
     threads = sum(client.nthreads().values())
-    return Pool(submit, describe, threads, machine, failure, False, watch.ended_work)
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """What a worker must have to train; it comes to each worker once, and stays there."""
-
-    datasets: Mapping[str, Dataset]
-    sources: Mapping[str, str]  # of modules, by the paths of their files
-    topic: str
+    return Pool(submit, describe, threads, setting.machine, watch.failure, False, watch.ended_work)
 
 
 def _task(setting: _Setting, name: str, *arguments: Any) -> Any:
-    """Run by a Dask worker."""
+    """Run by a Dask worker; raises InputError if it joined late and computes other bits."""
+    _alike([setting.machine, _survey(*setting.asked)])
     worker = get_worker()
     modules = Path(worker.local_directory) / "modules"
     for path, text in setting.sources.items():
         write_atomically(modules / path, text)
-    training.set_up(setting.datasets, modules, partial(worker.log_event, setting.topic))
+    topic, *_ = setting.asked
+    training.set_up(setting.datasets, modules, partial(worker.log_event, topic))
     return task(name, *arguments)
 
 
@@ -161,32 +163,40 @@ def _sources(modules: Iterable[str]) -> Iterator[tuple[str, str]]:
                 yield str(file), text
 
 
-def _package(folder: Path) -> Path:
-    """This package as a zip file that Python imports from."""
-    package = Path(__file__).parents[1]
-    source = folder / "source"
-    shutil.copytree(package, source / package.name, ignore=shutil.ignore_patterns("__pycache__"))
-    code = sha256("".join(sorted(FINGERPRINTS.values())).encode())
-    return Path(shutil.make_archive(str(folder / f"stages-{code[:12]}"), "zip", source))
+def _bring_code(client: Client) -> None:
+    """Have the scheduler and each worker import this package; raises what one raises that cannot.
 
-
-def _common_machine(
-    client: Client, scratch: Path, device: str, optimizers: Collection[str]
-) -> Machine:
-    """Bring the code to the workers; what they compute on, which must be the same for all.
-
-    Raises InputError if two workers, or a worker and this process, would compute different bits.
+    The file is another in each sweep, since one at the same time may read its own. The scheduler
+    keeps the last for workers that join, which load at once whatever it keeps.
     """
-    client.upload_file(str(_package(scratch)))
-    machines: list[Machine] = [*client.run(survey, device, optimizers).values()]
+    package = Path(__file__).parents[1]
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch, "source")
+        without = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, source / package.name, ignore=without)
+        file = shutil.make_archive(f"{scratch}/{package.name}-{uuid4()}", "zip", source)
+        client.register_plugin(SchedulerUploadFile(file), name=file)
+        client.unregister_scheduler_plugin(name=file)
+        client.register_plugin(UploadFile(file), name=_PLUGIN)
+
+
+@lru_cache(maxsize=8)
+def _survey(sweep: str, device: str, optimizers: tuple[str, ...]) -> Machine:
+    """What this worker trains on; found anew for each sweep, but once, since it takes seconds."""
+    return survey(device, optimizers)
+
+
+def _alike(machines: Iterable[Machine]) -> Machine:
+    """What all compute on, as fast as the slowest; raises InputError if bits would differ."""
+    machines = [*machines]
+    if any(machine.code != FINGERPRINTS for machine in machines):
+        raise InputError("the Dask workers have loaded other training code; restart them")
     slowest = min(machine.operations_a_second for machine in machines)
     alike = [replace(machine, operations_a_second=slowest) for machine in machines]
     different = [machine for machine in alike if machine != alike[0]]
     if different:
         differences = " and ".join(sorted(map(str, (alike[0], *different))))
         raise InputError(f"the Dask workers differ, and so would their results: {differences}")
-    if alike[0].code != FINGERPRINTS:
-        raise InputError("the Dask workers have loaded other training code; restart them")
     return alike[0]
 
 
@@ -206,8 +216,8 @@ class _Watch:
 
     def __init__(self, client: Client, failure: Callable[[Exception], InputError]) -> None:
         self.topic = f"ended work {uuid4()}"
+        self.failure = failure
         self._client = client
-        self._failure = failure
         self._total = 0
         self._said = False
         client.subscribe_topic(self.topic, self._add)
@@ -220,7 +230,7 @@ class _Watch:
         try:
             alone = not self._client.nthreads()
         except OSError as error:
-            raise self._failure(error) from None
+            raise self.failure(error) from None
         if alone and not self._said:
             print("no Dask worker is left; waiting for one to join", file=sys.stderr)
         self._said = alone

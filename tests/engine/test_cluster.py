@@ -1,12 +1,13 @@
 """The same sweep on a real Dask scheduler with two real worker processes on loopback."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,8 +18,10 @@ from distributed import Client
 
 from stages.core.dataset import Dataset
 from tests.conftest import (
+    REPOSITORY,
     fail_stage,
     run_stage,
+    stage_environment,
     start_stage,
     wait_until,
     write_data,
@@ -80,13 +83,13 @@ class Cluster:
         self._scheduler.kill()
         self._scheduler.wait()
 
-    def start(self, *arguments: str) -> Process:
+    def start(self, *arguments: str, **environment: str) -> Process:
         """A Dask process."""
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=self.folder,
-            env=environment,
+            env={**inherited, **environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -138,9 +141,10 @@ def ask(workspace: Path, cluster: Cluster) -> None:
     write_params(workspace, **ASKED, runtime=on(cluster.address))
 
 
-def wait_for_the_middle(workspace: Path) -> None:
+def wait_for_the_middle(workspace: Path, ended: Callable[[], bool]) -> None:
     """Something is finished, and more is not."""
-    wait_until(lambda: len(entries(workspace)) >= 1)
+    wait_until(lambda: len(entries(workspace)) >= 1 or ended())
+    assert not ended()
 
 
 @pytest.fixture
@@ -166,7 +170,7 @@ def test_two_workers_give_the_same_bits_for_every_variant_even_if_one_is_killed_
     worker, _ = cluster.have_workers(2)
     ask(workspace, cluster)
     sweep = aside.submit(succeed, workspace)
-    wait_for_the_middle(workspace)
+    wait_for_the_middle(workspace, sweep.done)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     assert len(entries(workspace)) < 18
@@ -193,7 +197,7 @@ def test_a_sweep_without_workers_waits_for_one_to_join(
     workers = cluster.have_workers(1)
     ask(workspace, cluster)
     process = start_stage(workspace, "train")
-    wait_for_the_middle(workspace)
+    wait_for_the_middle(workspace, lambda: process.poll() is not None)
     for worker in workers:
         worker.kill()
         worker.wait()
@@ -206,13 +210,100 @@ def test_a_sweep_without_workers_waits_for_one_to_join(
     assert models(workspace) == expected
 
 
+def test_a_scheduler_keeps_the_code_of_one_sweep_for_workers_that_join(
+    workspace: Path, cluster: Cluster
+) -> None:
+    """They load all that it keeps at once, and died of that."""
+    cluster.have_workers(1)
+    for seed in range(2):
+        write_params(workspace, sweep={"seed": seed}, runtime=on(cluster.address))
+        succeed(workspace)
+    with connect(cluster.address) as client:
+        kept = client.run_on_scheduler(
+            lambda dask_scheduler: [*dask_scheduler.plugins, *dask_scheduler.worker_plugins]
+        )
+    assert len([name for name in kept if "stages" in name]) == 1
+
+
+DIFFER = "train: the Dask workers differ, and so would their results: Machine("
+OTHER_CODE = "train: the Dask workers have loaded other training code; restart them\n"
+ROUNDS_OTHERWISE = {"ATEN_CPU_CAPABILITY": "default"}
+
+
+def test_workers_that_round_otherwise_are_one_line(workspace: Path, cluster: Cluster) -> None:
+    alike = cluster.have_workers(1)
+    other = cluster.start(*WORKER, cluster.address, **ROUNDS_OTHERWISE)
+    cluster.wait_for(len(alike) + 1)
+    write_params(workspace, runtime=on(cluster.address))
+    errors = fail(workspace)
+    other.kill()
+    other.wait()
+    assert errors.startswith(DIFFER)
+
+
+@pytest.fixture
+def endless(workspace: Path, cluster: Cluster) -> Iterator[subprocess.Popen[str]]:
+    """A sweep whose workers train for longer than any test takes."""
+    cluster.have_workers(1)
+    write_params(workspace, train={"epochs": 10_000}, runtime=on(cluster.address))
+    process = start_stage(workspace, "train")
+    with connect(cluster.address) as client:
+        wait_until(lambda: "_task" in str(client.processing()) or process.poll() is not None)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def refusal(endless: subprocess.Popen[str], cluster: Cluster, **environment: str) -> str:
+    """What a sweep ends with when its workers are replaced by another."""
+    for worker in cluster.have_workers(1):
+        worker.kill()
+        worker.wait()
+    assert endless.stderr
+    assert endless.stderr.readline() == "no Dask worker is left; waiting for one to join\n"
+    other = cluster.start(*WORKER, cluster.address, **environment)
+    _, errors = endless.communicate(timeout=HANGS_AFTER)
+    other.kill()
+    other.wait()
+    assert endless.returncode == 1
+    return errors
+
+
+def test_a_worker_that_joins_and_rounds_otherwise_is_one_line(
+    endless: subprocess.Popen[str], cluster: Cluster
+) -> None:
+    assert refusal(endless, cluster, **ROUNDS_OTHERWISE).startswith(DIFFER)
+
+
+def test_two_versions_of_the_code_on_one_cluster_are_one_line_for_each(
+    endless: subprocess.Popen[str], cluster: Cluster, tmp_path: Path, small_dataset: Dataset
+) -> None:
+    """The second is refused by the worker that has the first, the first by one that joins then."""
+    folder = write_data(tmp_path / "second", small_dataset)
+    shutil.copytree(REPOSITORY / "stages", folder / "stages")
+    with (folder / "stages/core/sampling.py").open("a") as code:
+        code.write("ANOTHER = 1\n")
+    write_params(folder, runtime=on(cluster.address))
+    second = subprocess.run(
+        [sys.executable, "-m", "stages.train"],
+        check=False,
+        cwd=folder,
+        env={**stage_environment(), "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=HANGS_AFTER,
+    )
+    assert (second.returncode, second.stderr) == (1, OTHER_CODE)
+    assert refusal(endless, cluster) == OTHER_CODE
+
+
 def test_a_lost_scheduler_is_one_line(
     workspace: Path, cluster: Cluster, aside: ThreadPoolExecutor
 ) -> None:
     cluster.have_workers(1)
     ask(workspace, cluster)
     sweep = aside.submit(fail, workspace)
-    wait_for_the_middle(workspace)
+    wait_for_the_middle(workspace, sweep.done)
     cluster.kill_scheduler()
     lost = f"train: runtime.scheduler = {cluster.address}: the cluster was lost"
     assert sweep.result().startswith(lost)
@@ -253,7 +344,7 @@ def test_a_scheduler_lost_while_workers_are_set_up_is_one_line(
     (lacking.folder / "safetensors.py").write_text(slow)
     write_params(workspace, runtime=on(lacking.address))
     sweep = aside.submit(fail, workspace)
-    wait_until((lacking.folder / "importing").exists)
+    wait_until(lambda: (lacking.folder / "importing").exists() or sweep.done())
     lacking.kill_scheduler()
     lost = f"train: runtime.scheduler = {lacking.address}: the cluster was lost"
     assert sweep.result().startswith(lost)
