@@ -224,13 +224,12 @@ def outgrown(probes: Table, epoch: float) -> str:
     overflowed = f" Overflowed at {lost} of {len(sigmas)} σ." if lost else ""
     if not np.isfinite(moved).any():
         return "All overflowed."
-    return f"{_where(far, sigmas)} by more than their initial norm.{overflowed}"
+    where = f"{_where(far, sigmas)} some layer" if far.any() else "No layer"
+    return f"{where} by more than its initial norm.{overflowed}"
 
 
 def _where(holds: NDArray[np.bool_], sigmas: Array) -> str:
     labels, count = sigma_labels(sigmas), int(holds.sum())
-    if count == 0:
-        return "Nowhere"
     if count == len(sigmas):
         return "At every σ" if count > 1 else f"At σ = {labels[sigmas[0]]}"
     if holds[:count].all():

@@ -61,11 +61,11 @@ def test_silent_units_are_those_of_hidden_layers(values: list[list[float]], said
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ([[9.0, 2.0, 0.1], [1.5, 0.5, 0.1]], "Up to σ = 0.1 by more than"),
-        ([[0.1, 2.0, 0.1]], "At 1 of 3 σ by more than"),
-        ([[2.0, 2.0]], "At every σ by more than"),
-        ([[0.1, 0.2]], "Nowhere by more than"),
-        ([[2.0]], "At σ = 0.01 by more than"),
+        ([[9.0, 2.0, 0.1], [1.5, 0.5, 0.1]], "Up to σ = 0.1 some layer by more than"),
+        ([[0.1, 2.0, 0.1]], "At 1 of 3 σ some layer by more than"),
+        ([[2.0, 2.0]], "At every σ some layer by more than"),
+        ([[0.1, 0.2]], "No layer by more than"),
+        ([[2.0]], "At σ = 0.01 some layer by more than"),
         ([[nan, nan]], "All overflowed."),
     ],
 )
