@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 import numpy as np
@@ -65,11 +65,15 @@ SMALL = {
 def pytest_configure() -> None:
     """Name a folder for the servers that the processes of pytest-xdist share.
 
-    They use the cores, and OpenBLAS has no threads of its own to spin on them.
+    They use the cores, and OpenBLAS has no threads of its own to spin on them. What processes leave
+    that are killed goes with that folder.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
         os.environ[SERVERS] = mkdtemp(prefix="tests-", dir="/tmp")
+        gettempdir()  # once asked, pytest's own folders stay there, to be looked at
+        os.environ["TMPDIR"] = f"{os.environ[SERVERS]}/t"
+        Path(os.environ["TMPDIR"]).mkdir()
 
 
 def pytest_unconfigure() -> None:
@@ -289,7 +293,8 @@ def start_stage(
 def environment_of_dvc(**further: str) -> dict[str, str]:
     """The environment of `dvc` commands, as if nobody had set up DVC or git."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("DVC_")},
+        **{n: value for n, value in os.environ.items() if not n.startswith(("DVC_", "GIT_"))},
+        "DVC_NO_ANALYTICS": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         **{f"GIT_{role}_NAME": "test" for role in ("AUTHOR", "COMMITTER")},
         **{f"GIT_{role}_EMAIL": "test@example.org" for role in ("AUTHOR", "COMMITTER")},

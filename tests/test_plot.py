@@ -3,7 +3,6 @@
 import copy
 import json
 import math
-import os
 import re
 import shutil
 import subprocess
@@ -37,7 +36,14 @@ from stages.figures.pictures import pictures
 from stages.figures.style import LOOK_OF_SCHEME, house_style
 from stages.figures.style import save as save_picture
 from stages.process.door import InputError
-from tests.conftest import PICTURES, REPOSITORY, fail_stage, run_stage, write_params
+from tests.conftest import (
+    PICTURES,
+    REPOSITORY,
+    environment_of_dvc,
+    fail_stage,
+    run_stage,
+    write_params,
+)
 from tests.models import MNIST, aggregated, baseline, record, results_of, setting_of
 
 TEMPLATES = REPOSITORY / ".dvc" / "plots"
@@ -416,7 +422,7 @@ def tick_label_boxes(figure: Figure) -> Iterator[list[Any]]:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Each template as `dvc plots diff` fills it for a workspace of three sigmas and its HEAD."""
     folder = tmp_path_factory.mktemp("dvc")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "GIT_"))}
+    environment = environment_of_dvc()
 
     def run(*command: str) -> str:
         return subprocess.run(
@@ -433,7 +439,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"plots": plots}))
     write_metrics(folder, [0.02, 0.2], replicates=2)
     run("git", "add", ".")
-    run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "two sigmas")
+    run("git", "commit", "-qm", "two sigmas")
     write_metrics(folder, SIGMAS)
     shown = json.loads(run(sys.executable, "-m", "dvc", "plots", "diff", "HEAD", "--json"))
     assert "errors" not in shown

@@ -250,12 +250,14 @@ def test_without_git_or_python_a_line_says_so(project: Project, tmp_path: Path) 
     assert not (project.path / ".venv").exists()
 
 
-def test_a_disk_without_room_is_noticed_before_anything_is_installed(project: Project) -> None:
+def test_a_disk_without_room_for_torch_is_noticed_before_anything_is_made(project: Project) -> None:
     small = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
     script = (
         'mount -t tmpfs -o size=1m small "$1" 2>/dev/null || exit 77; cd "$1"; cp -r "$2"/. .; '
         "make --silent install || ls -A; exit 0"
     )
+    with (project.path / "requirements.lock").open("a") as lock:
+        lock.write(f"torch==99 --hash=sha256:{64 * '0'}\n")
     folder = project.path.with_name("small")
     folder.mkdir()
     done = subprocess.run(
