@@ -22,7 +22,7 @@ NOBODY = 65534
 @pytest.fixture
 def root() -> Iterator[Path]:
     """A folder that every account can reach."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder) / "cache"
 
