@@ -29,6 +29,7 @@ def warm_up() -> None:
     """
     # Python frees the semaphores of an interrupted run, but would warn of them over our one line.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    _ask_for_huge_pages()
     context.set_forkserver_preload(["stages.engine.preload"])
     # First, since it ends by letting signals through.
     multiprocessing.resource_tracker.ensure_running()
@@ -38,6 +39,16 @@ def warm_up() -> None:
         multiprocessing.forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+
+
+def _ask_for_huge_pages() -> None:
+    """Have torch lay tensors of 2 MB or more in pages of that size; bits stay the same.
+
+    Where a column is read, each of its numbers lies in another page of the usual size, and must be
+    looked for: with AVX-512 a training step of 14 networks takes 2 % less time so.
+    """
+    if Path("/sys/kernel/mm/transparent_hugepage").is_dir():  # else torch warns
+        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def _make_folder_of_sockets() -> None:
