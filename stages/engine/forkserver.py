@@ -64,6 +64,6 @@ def _make_folder_of_sockets() -> None:
         raise InputError(f"TMPDIR={usual} is too long a path for sockets; set it to a shorter one")
     tempfile.tempdir = place
     try:
-        short_lived.append(Path(multiprocessing.util.get_temp_dir()))
+        short_lived.add(Path(multiprocessing.util.get_temp_dir()))
     finally:
         tempfile.tempdir = usual

@@ -29,8 +29,8 @@ _LATER_SECONDS = 0.02
 _last_words = "interrupted"
 _interrupt: KeyboardInterrupt | None = None
 """That which was raised."""
-short_lived: list[Path] = []
-"""Folders that nothing but the end of this process removes, however it ends."""
+short_lived: set[Path] = set()
+"""Files and folders that go with this process, also where it ends at once."""
 
 
 def end(line: str, code: int) -> NoReturn:
@@ -41,8 +41,10 @@ def end(line: str, code: int) -> NoReturn:
     if multiprocessing := sys.modules.get("multiprocessing"):
         for child in multiprocessing.active_children():
             child.kill()  # half started, it would complain of what goes with this process
-    for folder in short_lived:
-        shutil.rmtree(folder, ignore_errors=True)
+    for path in tuple(short_lived):
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.unlink()  # if it was no folder
     with contextlib.suppress(Exception):  # a signal may have come in the middle of another flush
         sys.stdout.flush()
     with contextlib.suppress(OSError):

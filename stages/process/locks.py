@@ -7,6 +7,8 @@ from pathlib import Path
 
 from filelock import BaseFileLock, Timeout
 
+from stages.process.interrupts import short_lived
+
 
 class HeldLocks:
     """Locks that this process takes inside the block, all of them given back at its end."""
@@ -22,6 +24,7 @@ class HeldLocks:
         except Timeout:
             return False
         self._held.append(lock)
+        short_lived.add(Path(lock.lock_file))
         return True
 
     def give_back(self, lock: BaseFileLock) -> None:
@@ -36,5 +39,7 @@ class HeldLocks:
 
 def discard(lock: BaseFileLock) -> None:
     """Release a lock and remove its file; a process that waits for it makes a new one."""
-    Path(lock.lock_file).unlink(missing_ok=True)
+    file = Path(lock.lock_file)
+    short_lived.discard(file)  # first: one of this name may soon be another's
+    file.unlink(missing_ok=True)
     lock.release()

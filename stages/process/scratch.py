@@ -14,6 +14,7 @@ from secrets import token_hex
 
 from filelock import FileLock
 
+from stages.process.interrupts import short_lived
 from stages.process.locks import discard
 
 HIDDEN = "."
@@ -41,6 +42,7 @@ class ScratchFolder:
         try:
             self._lock.acquire()
             self._folder.mkdir()
+            short_lived.update((self._folder, _lock_file(self._folder)))
         except BaseException:
             self.__exit__()
             raise
@@ -48,6 +50,7 @@ class ScratchFolder:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+        short_lived.discard(self._folder)
         discard(self._lock)
 
 

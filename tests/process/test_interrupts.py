@@ -1,8 +1,10 @@
 """What a process says that is interrupted."""
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,43 @@ def test_what_fails_because_of_an_interrupt_is_not_told_in_its_place(
         check=False,
     )
     assert (done.returncode, done.stderr) == (128 + stop, "stage: interrupted\n")
+
+
+IN_A_DESTRUCTOR = """
+import os, signal, time
+from pathlib import Path
+from filelock import FileLock
+from stages.process.door import clear_exit
+from stages.process.interrupts import interruptible
+from stages.process.locks import HeldLocks
+from stages.process.scratch import ScratchFolder
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+with clear_exit("stage"), interruptible("stage: interrupted"):
+    with HeldLocks() as held, ScratchFolder(Path(), "made") as scratch:
+        held.take(FileLock("held.lock"))
+        held.take(given_back := FileLock("given-back.lock"))
+        held.give_back(given_back)
+        Path("given-back.lock").touch()  # as another process does
+        (scratch / "file").touch()
+        Dying()
+"""
+
+
+def test_an_interrupt_where_nothing_can_be_raised_leaves_no_lock_and_no_scratch(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_DESTRUCTOR],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "stage: interrupted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["given-back.lock"]
