@@ -20,11 +20,10 @@ class HeldLocks:
     def take(self, lock: BaseFileLock) -> bool:
         """Take a lock; False where another process holds it."""
         try:
-            lock.acquire(blocking=False)
+            take(lock, blocking=False)
         except Timeout:
             return False
         self._held.append(lock)
-        short_lived.add(Path(lock.lock_file))
         return True
 
     def give_back(self, lock: BaseFileLock) -> None:
@@ -35,6 +34,12 @@ class HeldLocks:
     def __exit__(self, *_: object) -> None:
         while self._held:
             discard(self._held.pop())
+
+
+def take(lock: BaseFileLock, *, blocking: bool = True) -> None:
+    """Take a lock, whose file goes with this process; raises Timeout where it would block."""
+    lock.acquire(blocking=blocking)
+    short_lived.add(Path(lock.lock_file))
 
 
 def discard(lock: BaseFileLock) -> None:

@@ -15,7 +15,7 @@ from secrets import token_hex
 from filelock import FileLock
 
 from stages.process.interrupts import short_lived
-from stages.process.locks import discard
+from stages.process.locks import discard, take
 
 HIDDEN = "."
 """As a prefix of leftovers: whatever hidden name `ScratchFolder` made, as in .gitignore."""
@@ -40,9 +40,9 @@ class ScratchFolder:
         self._folder = self._parent / f"{self._prefix}-{token_hex(4)}"
         self._lock = _lock_of(self._folder)
         try:
-            self._lock.acquire()
+            take(self._lock)
             self._folder.mkdir()
-            short_lived.update((self._folder, _lock_file(self._folder)))
+            short_lived.add(self._folder)
         except BaseException:
             self.__exit__()
             raise
@@ -69,7 +69,7 @@ def sweep(parent: Path, prefix: str) -> None:
     for name in _names(parent, prefix):
         lock = _lock_of(name)
         with suppress(OSError):  # also a Timeout: the lock is held
-            lock.acquire(blocking=False)
+            take(lock, blocking=False)
             try:
                 remove(name)
             finally:
